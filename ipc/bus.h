@@ -1,0 +1,48 @@
+/*
+ * The bus: nng publish/subscribe over ipc:// sockets in the runtime directory.
+ * The only file that knows nng. A publisher sends its whole state when
+ * bus_due() says so (a subscriber came, or 30 s passed) and at each change.
+ *
+ * nng starts threads: make a publisher or subscriber only after every signal
+ * that the loop takes through its signalfd is blocked.
+ */
+#ifndef IPC_BUS_H
+#define IPC_BUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/pollset.h"
+
+struct bus_publisher;
+struct bus_subscriber;
+
+/*
+ * Listen at DIR/NAME.sock; a socket left by a dead process is replaced.
+ * NULL with *why (a sentence, valid until the next call) if that fails.
+ */
+struct bus_publisher *bus_publisher_new(const char *dir, const char *name, const char **why);
+/* Lets the last messages out (50 ms at most), then closes. NULL is fine. */
+void bus_publisher_free(struct bus_publisher *p);
+/* Never blocks; a slow subscriber loses messages, and gets the state again later. */
+void bus_publish(struct bus_publisher *p, const char *json);
+void bus_publisher_prepare(struct bus_publisher *p, struct pollset *set, int64_t now_ms);
+/* True when the whole state is to be sent again; at most five times a second. */
+bool bus_due(struct bus_publisher *p, const struct pollset *set, int64_t now_ms);
+
+/* Dial DIR/NAME.sock, again and again until it is there. */
+struct bus_subscriber *bus_subscriber_new(const char *dir, const char *name);
+void bus_subscriber_free(struct bus_subscriber *s);
+void bus_subscriber_prepare(struct bus_subscriber *s, struct pollset *set, int64_t now_ms);
+/*
+ * The next message waiting, or NULL; valid until the next call. Messages
+ * larger than MSG_SIZE_MAX never arrive. Call it until it returns NULL.
+ */
+const char *bus_receive(struct bus_subscriber *s, size_t *len);
+/* Is the publisher's connection up? Known at once when it breaks. */
+bool bus_connected(const struct bus_subscriber *s);
+/* After 75 s of silence the connection is dialled anew; call once in a pass. */
+void bus_subscriber_tick(struct bus_subscriber *s, int64_t now_ms);
+
+#endif
