@@ -30,9 +30,9 @@ void resolver_free(struct resolver *r);
 
 /*
  * Look up host (a name, or an address, which needs no server). The callback
- * comes once, from resolver_dispatch() or from within this call; result is
- * valid during it only. ADDRESS_NONE asks for both families.
- * Returns a handle to cancel with, or NULL if the callback has come already.
+ * comes once, always from resolver_dispatch(); result is valid during it only.
+ * ADDRESS_NONE asks for both families. Returns a handle to cancel with, valid
+ * until the callback.
  */
 struct resolve_query *resolver_lookup(struct resolver *r, const char *host,
 				      enum address_family family, int64_t deadline_ms,
