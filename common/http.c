@@ -37,7 +37,7 @@ struct http_call {
 	int64_t started_ms, deadline_ms, timeout_ms;
 	size_t body_max, header_bytes;
 	struct buf body;
-	bool too_large;
+	bool body_too_large, headers_too_large;
 	char curl_text[CURL_ERROR_SIZE];
 
 	enum http_error error;
@@ -137,7 +137,7 @@ on_body(char *data, size_t size, size_t n, void *arg)
 	struct http_call *call = arg;
 
 	if (size * n > call->body_max - call->body.len) {
-		call->too_large = true;
+		call->body_too_large = true;
 		return 0; /* makes curl give up */
 	}
 	buf_add(&call->body, data, size * n);
@@ -153,7 +153,7 @@ on_header(char *data, size_t size, size_t n, void *arg)
 	(void)data;
 	call->header_bytes += size * n;
 	if (call->header_bytes > HEADERS_MAX) {
-		call->too_large = true;
+		call->headers_too_large = true;
 		return 0;
 	}
 	return size * n;
@@ -169,11 +169,11 @@ append(struct curl_slist *list, const char *text)
 	return longer;
 }
 
-/* Host and port of the URL, as curl itself reads them. */
+/* Host and port of the URL, as curl itself reads them. False unless it is http:// or https://. */
 static bool
 take_url(struct http_call *call, const char *url)
 {
-	char *host = NULL, *port = NULL;
+	char *scheme = NULL, *host = NULL, *port = NULL;
 	CURLU *u = curl_url();
 	struct address a;
 	size_t len;
@@ -182,6 +182,8 @@ take_url(struct http_call *call, const char *url)
 	if (u == NULL)
 		abort();
 	ok = curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+	     curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+	     (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
 	     curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
 	     curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
 	if (ok) {
@@ -194,6 +196,7 @@ take_url(struct http_call *call, const char *url)
 		}
 		call->literal = address_parse_text(call->host, &a);
 	}
+	curl_free(scheme);
 	curl_free(host);
 	curl_free(port);
 	curl_url_cleanup(u);
@@ -376,7 +379,6 @@ word_failure(struct http_call *call, CURLcode code)
 		word_timeout(call);
 		break;
 	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
 		fail(call, HTTP_ERR_URL, "the URL cannot be used: %s", text);
 		break;
 	case CURLE_COULDNT_RESOLVE_HOST:
@@ -399,7 +401,12 @@ word_failure(struct http_call *call, CURLcode code)
 		     call->port, text);
 		break;
 	case CURLE_WRITE_ERROR:
-		if (call->too_large) {
+		if (call->headers_too_large) {
+			fail(call, HTTP_ERR_TOO_LARGE, "the headers of %s are larger than %d bytes",
+			     call->host, HEADERS_MAX);
+			break;
+		}
+		if (call->body_too_large) {
 			fail(call, HTTP_ERR_TOO_LARGE, "the answer of %s is larger than %zu bytes",
 			     call->host, call->body_max);
 			break;

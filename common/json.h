@@ -15,11 +15,11 @@
 #define JSON_MEMBERS_MAX 512
 
 /*
- * Parse exactly len bytes as one JSON value; white space may surround it.
- * NULL if it is not JSON, has something behind it, holds a NUL (\u0000 too),
- * a key twice in one object,
- * more than JSON_MEMBERS_MAX members in one, or nests deeper than JSON_DEPTH_MAX; *why (if not
- * NULL) then says which, as a phrase. Free it with cJSON_Delete().
+ * Parse exactly len bytes as one JSON value (RFC 8259, UTF-8); white space may
+ * surround it. NULL if it is not JSON, has something behind it, holds a NUL
+ * (\u0000 too), a key twice in one object, more than JSON_MEMBERS_MAX members
+ * in one, or nests deeper than JSON_DEPTH_MAX; *why (if not NULL) then says
+ * which, as a phrase. Free it with cJSON_Delete().
  */
 cJSON *json_parse(const char *text, size_t len, const char **why);
 
@@ -35,7 +35,10 @@ bool json_copy(const cJSON *object, const char *key, char *dst, size_t size);
 const cJSON *json_array(const cJSON *object, const char *key);
 const cJSON *json_object(const cJSON *object, const char *key);
 
-/* Append text as a quoted JSON string. Bytes that are not UTF-8 become U+FFFD. */
+/*
+ * Append text as a quoted JSON string. Bytes that are not UTF-8 become U+FFFD;
+ * no control character, of ASCII or of U+0080 to U+009F, comes through as such.
+ */
 void json_quote(struct buf *b, const char *text);
 /* The value on one line, without white space; free() it. Never NULL. */
 char *json_print(const cJSON *value);

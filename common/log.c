@@ -16,6 +16,8 @@
 
 /* A pipe takes this much in one piece (PIPE_BUF), so that lines of several writers stay whole. */
 #define LINE_MAX_BYTES 4096
+/* leaves room for the count of dropped lines and the end */
+#define FIELDS_MAX_BYTES (LINE_MAX_BYTES - 64)
 
 static struct {
 	const char *unit;
@@ -105,6 +107,28 @@ add_field(struct buf *b, const struct log_field *f)
 		json_quote(b, f->text);
 }
 
+static void
+cut(struct buf *b, size_t len)
+{
+	b->len = len;
+	b->data[len] = '\0';
+}
+
+/* One field too long must not take the others with it, nor the line. */
+static void
+add_bounded(struct buf *b, const struct log_field *f)
+{
+	size_t before = b->len;
+
+	add_field(b, f);
+	if (b->len <= FIELDS_MAX_BYTES)
+		return;
+	cut(b, before);
+	add_field(b, &LOG_S(f->key, "(too long)"));
+	if (b->len > FIELDS_MAX_BYTES)
+		cut(b, before);
+}
+
 static bool
 put(const char *line, size_t len)
 {
@@ -113,7 +137,7 @@ put(const char *line, size_t len)
 
 	if (logger.is_socket)
 		n = send(logger.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	else if (poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLOUT) != 0)
+	else if (poll(&pfd, 1, 0) == 1 && pfd.revents == POLLOUT) /* POLLERR: the reader is gone */
 		n = write(logger.fd, line, len);
 	else
 		return false;
@@ -146,17 +170,8 @@ log_write(enum log_level level, const char *msg, const struct log_field *fields)
 	if (!log_enabled(level))
 		return;
 	begin_line(&b, level, msg);
-	for (; fields->kind != LOG_KIND_END; fields++) {
-		size_t before = b.len;
-
-		add_field(&b, fields);
-		/* one field too long must not take the others with it */
-		if (b.len > LINE_MAX_BYTES - 64) {
-			b.len = before;
-			b.data[before] = '\0';
-			add_field(&b, &LOG_S(fields->key, "(too long)"));
-		}
-	}
+	for (; fields->kind != LOG_KIND_END; fields++)
+		add_bounded(&b, fields);
 	if (logger.dropped != 0)
 		add_field(&b, &LOG_I("lines_dropped", logger.dropped));
 	buf_adds(&b, logger.json ? "}\n" : "\n");

@@ -36,8 +36,10 @@ struct bus_subscriber *bus_subscriber_new(const char *dir, const char *name);
 void bus_subscriber_free(struct bus_subscriber *s);
 void bus_subscriber_prepare(struct bus_subscriber *s, struct pollset *set, int64_t now_ms);
 /*
- * The next message waiting, or NULL; valid until the next call. Messages
- * larger than MSG_SIZE_MAX never arrive. Call it until it returns NULL.
+ * The next message waiting, with a NUL behind it, or NULL; valid until the
+ * next call. Messages larger than MSG_SIZE_MAX never arrive. Call it until it
+ * returns NULL: that also ends a pass in which many came, and the descriptor
+ * stays ready for the next one. bus_subscriber_prepare() begins a pass.
  */
 const char *bus_receive(struct bus_subscriber *s, size_t *len);
 /* Is the publisher's connection up? Known at once when it breaks. */

@@ -133,9 +133,14 @@ struct msg_record {
 	char error[MSG_REASON_MAX]; /* a sentence; "" if none */
 };
 
-/* Samples of a process's metrics, absolute values; a large set takes several messages. */
+/*
+ * Samples of a process's metrics, absolute values; a large set takes several
+ * messages, sent in the order of their parts. Together they are the whole set:
+ * a sample that is in none of them is gone.
+ */
 struct msg_stats {
 	char from[24];           /* the unit */
+	unsigned part, parts;    /* from 0; how many there are, at least 1 */
 	struct metrics *metrics; /* owned */
 };
 

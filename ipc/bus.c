@@ -1,0 +1,374 @@
+#include "ipc/bus.h"
+
+#include <errno.h>
+#include <nng/nng.h>
+#include <nng/protocol/pubsub0/pub.h>
+#include <nng/protocol/pubsub0/sub.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "ipc/message.h"
+
+#define RESEND_MS 30000  /* the whole state again, without a reason */
+#define COALESCE_MS 200  /* at most five times a second, however many subscribers come */
+#define LINGER_MS 50     /* nng_close() loses what its threads have not sent yet */
+#define SILENCE_MS 75000 /* two resends missed, and a margin */
+#define RECONNECT_MIN_MS 10
+#define RECONNECT_MAX_MS 500
+#define RECEIVE_BUDGET 64 /* messages in one pass: a flood must not starve the loop */
+/* Messages that wait for one subscriber: a whole state (each record has one) must fit. */
+#define QUEUE_LENGTH 256
+
+struct bus_publisher {
+	nng_socket socket;
+	int wake; /* eventfd: written by nng's threads when a subscriber came */
+	bool resend;
+	int64_t due_ms;  /* when the state was asked for last */
+	int64_t sent_ms; /* the last message; for the linger */
+	struct log_limit failures;
+};
+
+struct bus_subscriber {
+	nng_socket socket;
+	nng_dialer dialer;
+	bool dialing;
+	char *url;
+	int receive_fd; /* nng's */
+	int wake;       /* eventfd: written by nng's threads when the connection comes or goes */
+	atomic_int pipes;
+	atomic_uint changes; /* of the connection */
+	unsigned seen_changes;
+	int64_t heard_ms;
+	unsigned budget;
+	nng_msg *msg; /* handed out by bus_receive() */
+};
+
+static void
+wake_loop(int fd)
+{
+	uint64_t one = 1;
+
+	/* it fails only where the counter is full, and then the loop wakes up anyway */
+	if (write(fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static bool
+take_wake(int fd)
+{
+	uint64_t count;
+
+	return read(fd, &count, sizeof(count)) == (ssize_t)sizeof(count);
+}
+
+static int
+new_wake(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	if (fd < 0) {
+		log_error("no eventfd can be made", LOG_S("error", strerror(errno)));
+		exit(EXIT_FAILURE); /* out of descriptors: the supervisor starts it afresh */
+	}
+	return fd;
+}
+
+static bool
+path_fits(const char *path)
+{
+	return strlen(path) < sizeof(((struct sockaddr_un *)NULL)->sun_path);
+}
+
+/*
+ * NULL if the path is free, else what is wrong with it. A socket that nobody
+ * listens on was left by a dead process and is removed. nng would do so too,
+ * but where somebody does listen, its failing listener removes that socket.
+ */
+static const char *
+clear_path(const char *path)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const char *trouble = NULL;
+	struct stat st;
+	int fd;
+
+	if (!path_fits(path))
+		return "the path is too long for a socket";
+	if (lstat(path, &st) != 0)
+		return NULL;
+	if (!S_ISSOCK(st.st_mode))
+		return "what is there is not a socket";
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return strerror(errno);
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 || errno == EAGAIN)
+		trouble = "another process does";
+	else if (errno != ECONNREFUSED || (unlink(path) != 0 && errno != ENOENT))
+		trouble = strerror(errno);
+	close(fd);
+	return trouble;
+}
+
+/* Runs on a thread of nng. */
+static void
+subscriber_came(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+	struct bus_publisher *p = arg;
+
+	(void)pipe;
+	(void)event;
+	wake_loop(p->wake);
+}
+
+static int
+publisher_listen(struct bus_publisher *p, const char *path)
+{
+	char *url = mem_printf("ipc://%s", path);
+	nng_listener listener;
+	int rc;
+
+	if ((rc = nng_pub0_open(&p->socket)) == 0 &&
+	    (rc = nng_socket_set_int(p->socket, NNG_OPT_SENDBUF, QUEUE_LENGTH)) == 0 &&
+	    (rc = nng_socket_set_size(p->socket, NNG_OPT_RECVMAXSZ, MSG_SIZE_MAX)) == 0 &&
+	    (rc = nng_pipe_notify(p->socket, NNG_PIPE_EV_ADD_POST, subscriber_came, p)) == 0 &&
+	    (rc = nng_listener_create(&listener, p->socket, url)) == 0 &&
+	    (rc = nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, 0600)) == 0)
+		rc = nng_listener_start(listener, 0);
+	free(url);
+	return rc;
+}
+
+struct bus_publisher *
+bus_publisher_new(const char *dir, const char *name, const char **why)
+{
+	static char sentence[512];
+	struct bus_publisher *p = mem_new(1, sizeof(*p));
+	char *path = mem_printf("%s/%s.sock", dir, name);
+	const char *trouble;
+	int rc;
+
+	p->wake = new_wake();
+	p->resend = true;
+	p->failures = (struct log_limit){ .burst = 1, .interval_ms = 60000 };
+	*why = sentence;
+	trouble = clear_path(path);
+	if (trouble != NULL) {
+		snprintf(sentence, sizeof(sentence), "cannot listen at %.300s: %s", path, trouble);
+		goto fail;
+	}
+	rc = publisher_listen(p, path);
+	if (rc != 0) {
+		snprintf(sentence, sizeof(sentence), "cannot listen at %.300s: %s", path,
+			 nng_strerror(rc));
+		goto fail;
+	}
+	*why = NULL;
+	free(path);
+	return p;
+fail:
+	free(path);
+	bus_publisher_free(p);
+	return NULL;
+}
+
+void
+bus_publisher_free(struct bus_publisher *p)
+{
+	int64_t rest;
+
+	if (p == NULL)
+		return;
+	if (nng_socket_id(p->socket) > 0) {
+		rest = p->sent_ms != 0 ? p->sent_ms + LINGER_MS - clock_now() : 0;
+		if (rest > 0)
+			nanosleep(&(struct timespec){ .tv_nsec = rest * 1000000 }, NULL);
+		nng_close(p->socket);
+	}
+	close(p->wake);
+	free(p);
+}
+
+void
+bus_publish(struct bus_publisher *p, const char *json)
+{
+	size_t len = strlen(json);
+	int64_t now_ms = clock_now();
+	int rc;
+
+	if (len > MSG_SIZE_MAX) {
+		log_error("a message is too long and was not sent", LOG_I("bytes", len));
+		return;
+	}
+	/* the protocol drops for a slow subscriber and never blocks */
+	rc = nng_send(p->socket, (void *)json, len, NNG_FLAG_NONBLOCK);
+	if (rc != 0 && log_allowed(&p->failures, now_ms))
+		log_warn("a message could not be sent", LOG_S("error", nng_strerror(rc)));
+	p->sent_ms = now_ms;
+}
+
+void
+bus_publisher_prepare(struct bus_publisher *p, struct pollset *set, int64_t now_ms)
+{
+	int64_t next_ms = p->due_ms + (p->resend ? COALESCE_MS : RESEND_MS);
+
+	pollset_add(set, p->wake, POLLIN);
+	pollset_wake_at(set, p->due_ms == 0 || next_ms < now_ms ? now_ms : next_ms);
+}
+
+bool
+bus_due(struct bus_publisher *p, const struct pollset *set, int64_t now_ms)
+{
+	if ((pollset_events(set, p->wake) & POLLIN) != 0 && take_wake(p->wake))
+		p->resend = true;
+	if (p->due_ms != 0 && now_ms < p->due_ms + (p->resend ? COALESCE_MS : RESEND_MS))
+		return false;
+	p->resend = false;
+	p->due_ms = now_ms;
+	return true;
+}
+
+/* Runs on a thread of nng. */
+static void
+connection_changed(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+	struct bus_subscriber *s = arg;
+
+	(void)pipe;
+	atomic_fetch_add(&s->pipes, event == NNG_PIPE_EV_ADD_POST ? 1 : -1);
+	atomic_fetch_add(&s->changes, 1);
+	wake_loop(s->wake);
+}
+
+static void
+subscriber_dial(struct bus_subscriber *s)
+{
+	int rc = nng_dialer_create(&s->dialer, s->socket, s->url);
+
+	/* without waiting: nng goes on trying on its own */
+	if (rc == 0)
+		rc = nng_dialer_start(s->dialer, NNG_FLAG_NONBLOCK);
+	s->dialing = rc == 0;
+	if (rc != 0)
+		log_error("the bus cannot be dialled", LOG_S("url", s->url),
+			  LOG_S("error", nng_strerror(rc)));
+}
+
+static int
+subscriber_open(struct bus_subscriber *s)
+{
+	int rc;
+
+	if ((rc = nng_sub0_open(&s->socket)) == 0 &&
+	    (rc = nng_socket_set_int(s->socket, NNG_OPT_RECVBUF, QUEUE_LENGTH)) == 0 &&
+	    (rc = nng_socket_set_size(s->socket, NNG_OPT_RECVMAXSZ, MSG_SIZE_MAX)) == 0 &&
+	    (rc = nng_socket_set_ms(s->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS)) == 0 &&
+	    (rc = nng_socket_set_ms(s->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS)) == 0 &&
+	    (rc = nng_socket_set(s->socket, NNG_OPT_SUB_SUBSCRIBE, "", 0)) == 0 &&
+	    (rc = nng_pipe_notify(s->socket, NNG_PIPE_EV_ADD_POST, connection_changed, s)) == 0 &&
+	    (rc = nng_pipe_notify(s->socket, NNG_PIPE_EV_REM_POST, connection_changed, s)) == 0)
+		rc = nng_socket_get_int(s->socket, NNG_OPT_RECVFD, &s->receive_fd);
+	return rc;
+}
+
+struct bus_subscriber *
+bus_subscriber_new(const char *dir, const char *name)
+{
+	struct bus_subscriber *s = mem_new(1, sizeof(*s));
+	char *path = mem_printf("%s/%s.sock", dir, name);
+	int rc;
+
+	s->wake = new_wake();
+	s->url = mem_printf("ipc://%s", path);
+	s->budget = RECEIVE_BUDGET;
+	s->heard_ms = clock_now();
+	rc = subscriber_open(s);
+	if (rc != 0) {
+		log_error("no bus socket can be made", LOG_S("error", nng_strerror(rc)));
+		exit(EXIT_FAILURE); /* out of memory or descriptors: the supervisor starts it afresh
+				     */
+	}
+	if (path_fits(path))
+		subscriber_dial(s);
+	else
+		log_error("the bus cannot be dialled: the path is too long for a socket",
+			  LOG_S("path", path));
+	free(path);
+	return s;
+}
+
+void
+bus_subscriber_free(struct bus_subscriber *s)
+{
+	if (s == NULL)
+		return;
+	nng_msg_free(s->msg);
+	nng_close(s->socket); /* no callback comes after it */
+	close(s->wake);
+	free(s->url);
+	free(s);
+}
+
+void
+bus_subscriber_prepare(struct bus_subscriber *s, struct pollset *set, int64_t now_ms)
+{
+	int64_t next_ms = s->heard_ms + SILENCE_MS;
+
+	s->budget = RECEIVE_BUDGET;
+	pollset_add(set, s->receive_fd, POLLIN);
+	pollset_add(set, s->wake, POLLIN);
+	if (bus_connected(s))
+		pollset_wake_at(set, next_ms < now_ms ? now_ms : next_ms);
+}
+
+const char *
+bus_receive(struct bus_subscriber *s, size_t *len)
+{
+	*len = 0;
+	nng_msg_free(s->msg);
+	s->msg = NULL;
+	if (s->budget == 0 || nng_recvmsg(s->socket, &s->msg, NNG_FLAG_NONBLOCK) != 0) {
+		s->msg = NULL;
+		return NULL;
+	}
+	s->budget--;
+	s->heard_ms = clock_now();
+	*len = nng_msg_len(s->msg);
+	if (nng_msg_append(s->msg, "", 1) != 0)
+		abort(); /* out of memory */
+	return nng_msg_body(s->msg);
+}
+
+bool
+bus_connected(const struct bus_subscriber *s)
+{
+	return atomic_load(&s->pipes) > 0;
+}
+
+void
+bus_subscriber_tick(struct bus_subscriber *s, int64_t now_ms)
+{
+	if (atomic_load(&s->changes) != s->seen_changes) {
+		take_wake(s->wake); /* first: a change from now on writes again */
+		s->seen_changes = atomic_load(&s->changes);
+		s->heard_ms = now_ms;
+	}
+	if (!bus_connected(s) || now_ms - s->heard_ms < SILENCE_MS)
+		return;
+	log_warn("the bus is silent and is dialled anew", LOG_S("url", s->url));
+	s->heard_ms = now_ms;
+	if (s->dialing)
+		nng_dialer_close(s->dialer);
+	subscriber_dial(s);
+}

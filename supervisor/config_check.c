@@ -1,0 +1,430 @@
+/*
+ * The rules that hold between keys, and with the world outside the file. A rule
+ * is looked at only where the keys it needs were read without a complaint, so
+ * that one mistake does not make several errors.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/mem.h"
+#include "supervisor/config_internal.h"
+#include "supervisor/config_value.h"
+
+#define TOKEN_FILE_MAX 16384
+#define DOMAIN_MAX 253
+
+static struct config_node *
+node_of(const struct config_loading *load, const char *section, const char *key)
+{
+	return config_node_get(config_node_get(load->root, section), key);
+}
+
+static bool
+sound(const struct config_loading *load, const char *section, const char *key)
+{
+	const struct config_node *map = config_node_get(load->root, section);
+
+	return map == NULL || (!map->bad && config_node_sound(config_node_get(map, key)));
+}
+
+/* --- records ----------------------------------------------------------------- */
+
+static void
+check_name(struct config_loading *load, struct config_record *r, struct config_node *node)
+{
+	struct config_node *name = config_node_get(node, "name");
+	char quoted[CONFIG_QUOTE_MAX];
+
+	if (name != NULL && config_name_within(r->name, r->zone)) {
+		size_t extra = strlen(r->name) - strlen(r->zone);
+
+		config_error(load, name, "%s holds the zone already; write \"%.*s\"",
+			     config_quote(r->name, quoted, sizeof(quoted)),
+			     extra > 1 ? (int)extra - 1 : 1, extra > 1 ? r->name : "@");
+		return;
+	}
+	if (strcmp(r->name, "@") == 0)
+		r->fqdn = mem_strdup(r->zone);
+	else
+		r->fqdn = mem_printf("%s.%s", r->name, r->zone);
+	if (strlen(r->fqdn) > DOMAIN_MAX)
+		config_error(load, name != NULL ? name : node,
+			     "name and zone together are longer than %d characters", DOMAIN_MAX);
+}
+
+static void
+check_twin(struct config_loading *load, const struct config_node *records, size_t i)
+{
+	const struct config_record *r = &load->config->records[i];
+
+	for (size_t j = 0; j < i; j++) {
+		const struct config_record *other = &load->config->records[j];
+
+		if (other->fqdn == NULL || other->family != r->family ||
+		    strcasecmp(other->fqdn, r->fqdn) != 0)
+			continue;
+		config_error(load, records->items[i], "%s %s is the same record as in line %u",
+			     r->fqdn, address_record_type(r->family), records->items[j]->line);
+		return;
+	}
+}
+
+static void
+check_records(struct config_loading *load)
+{
+	struct config *c = load->config;
+	struct config_node *records = config_node_get(load->root, "records");
+
+	if (records != NULL && records->bad)
+		return;
+	if (c->nrecords == 0 && !c->updater.observe && sound(load, "updater", "observe"))
+		config_error_at(load, "records",
+				"no record is configured; add one, such as - {zone: example.com, "
+				"name: \"@\", type: A, ttl: 300}, or set TARGET_DOMAIN_FQDN");
+	for (size_t i = 0; i < c->nrecords; i++) {
+		struct config_node *node = records->items[i];
+
+		if (c->records[i].zone == NULL ||
+		    !config_node_sound(config_node_get(node, "zone")) ||
+		    !config_node_sound(config_node_get(node, "name")))
+			continue;
+		check_name(load, &c->records[i], node);
+		if (c->records[i].fqdn != NULL && config_node_sound(config_node_get(node, "type")))
+			check_twin(load, records, i);
+	}
+}
+
+/* --- files that others read later -------------------------------------------- */
+
+/* Could it be read now? Its mode too, where others must not read it. */
+static void
+check_file(struct config_loading *load, const char *path, const char *file, bool secret)
+{
+	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0) {
+		config_error_at(load, path, "%s cannot be read: %s", file, strerror(errno));
+		return;
+	}
+	if (fstat(fd, &st) < 0)
+		config_error_at(load, path, "%s cannot be looked at: %s", file, strerror(errno));
+	else if (!S_ISREG(st.st_mode))
+		config_error_at(load, path, "%s is not a regular file", file);
+	else if (st.st_size == 0)
+		config_error_at(load, path, "%s is empty", file);
+	else if (secret && st.st_size > TOKEN_FILE_MAX)
+		config_error_at(load, path, "%s is larger than %d bytes; no token is", file,
+				TOKEN_FILE_MAX);
+	else if (secret && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+		config_warn_at(load, path,
+			       "%s is open to other users (mode %03o); chmod 600 closes it", file,
+			       (unsigned)st.st_mode & 0777);
+	close(fd);
+}
+
+static void
+check_provider(struct config_loading *load)
+{
+	const struct config *c = load->config;
+	const char *token_file = c->provider.token_file;
+	bool needs_token = c->units[CONFIG_UPDATER].enabled && !c->updater.observe;
+
+	if (c->provider.ca_file != NULL && sound(load, "provider", "ca_file"))
+		check_file(load, "provider.ca_file", c->provider.ca_file, false);
+	if (!needs_token || !sound(load, "provider", "token_file") ||
+	    !sound(load, "updater", "observe"))
+		return;
+	if (token_file != NULL && c->token_in_environment)
+		config_warn_at(load, "provider.token_file",
+			       "is not read while GANDI_API_KEY or API_KEY is set");
+	else if (token_file != NULL)
+		check_file(load, "provider.token_file", token_file, true);
+	else if (!c->token_in_environment)
+		config_error_at(load, "provider.token_file",
+				"there is no token; name the file that holds it, or set "
+				"GANDI_API_KEY (only updater.observe does without)");
+}
+
+/* --- sources ----------------------------------------------------------------- */
+
+/* An address as the host answers for its own family only. */
+static void
+check_literal(struct config_loading *load, struct config_source *s, struct config_node *node)
+{
+	struct address a;
+
+	if (!address_parse_text(s->host, &a))
+		return;
+	s->ipv4 = s->ipv4 && a.family == ADDRESS_IPV4;
+	s->ipv6 = s->ipv6 && a.family == ADDRESS_IPV6;
+	if (!s->ipv4 && !s->ipv6)
+		config_error(load, config_node_get(node, "family"),
+			     "the host in the URL is an address of the other family");
+}
+
+static void
+check_source(struct config_loading *load, struct config_source *s, struct config_node *node)
+{
+	struct config_node *key = config_node_get(node, "key");
+	bool stun = s->kind == CONFIG_SOURCE_STUN || s->kind == CONFIG_SOURCE_STUN_TCP;
+
+	check_literal(load, s, node);
+	if (stun && (config_node_get(node, "format") != NULL || key != NULL))
+		config_error(load, node, "a STUN source has neither a format nor a key");
+	else if (s->format == CONFIG_FORMAT_JSON && s->key == NULL)
+		config_error(load, node,
+			     "format json needs the key that holds the address, such as key: ip");
+	else if (s->format != CONFIG_FORMAT_JSON && key != NULL)
+		config_error(load, key, "has a meaning with format: json only");
+	if (s->kind == CONFIG_SOURCE_HTTP)
+		config_warn(load, config_node_get(node, "url"),
+			    "http:// can be read and changed by everyone on the way; use https://");
+}
+
+static void
+check_source_twin(struct config_loading *load, const struct config_node *sources, size_t i)
+{
+	const struct config_source *all = load->config->detector.sources, *s = &all[i];
+
+	for (size_t j = 0; j < i; j++) {
+		if (all[j].url == NULL || all[j].operator== NULL)
+			continue;
+		if (strcasecmp(all[j].host, s->host) == 0 && !config_host_is_loopback(s->host) &&
+		    strcmp(all[j].operator, s->operator) != 0)
+			config_warn(load, sources->items[i],
+				    "%s counts for %s in line %u; whoever runs one host is one "
+				    "operator",
+				    s->host, all[j].operator, sources->items[j]->line);
+		if (strcmp(all[j].url, s->url) == 0 &&
+		    ((all[j].ipv4 && s->ipv4) || (all[j].ipv6 && s->ipv6)))
+			config_error(load, sources->items[i],
+				     "the same URL stands in line %u; each source counts once",
+				     sources->items[j]->line);
+	}
+}
+
+static unsigned
+count_operators(const struct config_detector *d, enum address_family family)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < d->nsources; i++) {
+		const struct config_source *s = &d->sources[i];
+		bool counted = family == ADDRESS_IPV4 ? !s->ipv4 : !s->ipv6;
+
+		for (size_t j = 0; j < i && !counted; j++) {
+			const struct config_source *before = &d->sources[j];
+
+			counted = strcmp(before->operator, s->operator) == 0 &&
+				  (family == ADDRESS_IPV4 ? before->ipv4 : before->ipv6);
+		}
+		n += !counted;
+	}
+	return n;
+}
+
+static void
+check_quorum(struct config_loading *load, enum address_family family, const char *name)
+{
+	const struct config_detector *d = &load->config->detector;
+	unsigned n = count_operators(d, family);
+
+	if (n == 0)
+		config_error_at(load, "detector.sources",
+				"no source answers for %s, which an %s record needs", name,
+				address_record_type(family));
+	else if (n > CONFIG_OPERATORS_MAX)
+		config_error_at(load, "detector.sources",
+				"%u operators answer for %s; at most %d are taken", n, name,
+				CONFIG_OPERATORS_MAX);
+	else if (d->quorum > n)
+		config_error_at(load, "detector.quorum",
+				"%u operators must agree, but the sources for %s have %u; lower "
+				"it, or add sources of other operators",
+				d->quorum, name, n);
+	else if (n == 1)
+		config_warn_at(load, "detector.sources",
+			       "one operator alone decides about %s; with three, one may lie or "
+			       "fail",
+			       name);
+	else if (d->quorum != 0 && 2 * d->quorum <= n)
+		config_warn_at(load, "detector.quorum",
+			       "%u of %u operators for %s is no majority; two groups of them may "
+			       "win by turns",
+			       d->quorum, n, name);
+}
+
+static void
+check_sources(struct config_loading *load)
+{
+	struct config *c = load->config;
+	struct config_node *sources = node_of(load, "detector", "sources");
+
+	for (size_t i = 0; sources != NULL && !sources->bad && i < sources->n; i++) {
+		if (!config_node_sound(sources->items[i]))
+			continue;
+		check_source(load, &c->detector.sources[i], sources->items[i]);
+		check_source_twin(load, sources, i);
+	}
+	if (!c->units[CONFIG_DETECTOR].enabled || !config_node_sound(sources) ||
+	    !sound(load, "detector", "quorum") ||
+	    !config_node_sound(config_node_get(load->root, "records")))
+		return;
+	if (config_needs(c, ADDRESS_IPV4))
+		check_quorum(load, ADDRESS_IPV4, "IPv4");
+	if (config_needs(c, ADDRESS_IPV6))
+		check_quorum(load, ADDRESS_IPV6, "IPv6");
+}
+
+#define POLITE_INTERVAL (30 * CONFIG_SECOND)
+
+static void
+check_detector(struct config_loading *load)
+{
+	const struct config_detector *d = &load->config->detector;
+	char span[24];
+
+	check_sources(load);
+	if (sound(load, "detector", "interval") && sound(load, "detector", "timeout") &&
+	    d->timeout >= d->interval) {
+		/* who is to blame is the one that was changed */
+		if (node_of(load, "detector", "timeout") != NULL)
+			config_error_at(load, "detector.timeout",
+					"must be shorter than detector.interval (%s), or rounds "
+					"would overlap",
+					config_duration_text(d->interval, span, sizeof(span)));
+		else
+			config_error_at(load, "detector.interval",
+					"must be longer than detector.timeout (%s), or rounds "
+					"would overlap",
+					config_duration_text(d->timeout, span, sizeof(span)));
+	}
+	if (d->interval < POLITE_INTERVAL && node_of(load, "detector", "sources") == NULL &&
+	    sound(load, "detector", "interval"))
+		config_warn_at(load, "detector.interval",
+			       "below 30s the public services of the built-in list may block "
+			       "this host");
+	if (d->ca_file != NULL && sound(load, "detector", "ca_file"))
+		check_file(load, "detector.ca_file", d->ca_file, false);
+	if (d->allow_reserved)
+		config_warn_at(load, "detector.allow_reserved",
+			       "private and reserved addresses may be published; this is for "
+			       "laboratories only");
+}
+
+/* --- the rest ---------------------------------------------------------------- */
+
+static void
+check_backend(struct config_loading *load)
+{
+	struct config_cluster *cl = &load->config->cluster;
+	static const char only_local[] =
+		"this version runs on one host only: set cluster.backend to local";
+
+	if (!sound(load, "cluster", "backend") || !sound(load, "cluster", "kubeconfig"))
+		return;
+	if (cl->backend == CONFIG_BACKEND_KUBERNETES)
+		config_error_at(load, "cluster.backend", "%s", only_local);
+	else if (cl->backend == CONFIG_BACKEND_AUTO && cl->kubeconfig != NULL)
+		config_error_at(load, "cluster.kubeconfig", "it selects a cluster, but %s",
+				only_local);
+	else if (cl->backend == CONFIG_BACKEND_AUTO &&
+		 config_env_get(load->env, "KUBERNETES_SERVICE_HOST") != NULL)
+		config_error_variable(load, "KUBERNETES_SERVICE_HOST", "this is a pod, but %s",
+				      only_local);
+	else
+		cl->backend = CONFIG_BACKEND_LOCAL;
+}
+
+static void
+check_cluster(struct config_loading *load)
+{
+	const struct config_cluster *cl = &load->config->cluster;
+
+	check_backend(load);
+	if (!sound(load, "cluster", "lease"))
+		return;
+	/* a leader that cannot renew must be gone before another may come */
+	if (cl->lease.duration <= cl->lease.renew_deadline)
+		config_error_at(load, "cluster.lease.renew_deadline",
+				"must be shorter than cluster.lease.duration");
+	if (cl->lease.renew_deadline <= cl->lease.retry_period)
+		config_error_at(load, "cluster.lease.retry_period",
+				"must be shorter than cluster.lease.renew_deadline");
+}
+
+static bool
+is_wildcard(const char *host)
+{
+	return strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+}
+
+static bool
+endpoints_clash(const struct config_endpoint *a, const struct config_endpoint *b)
+{
+	bool same_family = (strchr(a->host, ':') != NULL) == (strchr(b->host, ':') != NULL);
+
+	return a->port == b->port && same_family &&
+	       (strcmp(a->host, b->host) == 0 || is_wildcard(a->host) || is_wildcard(b->host));
+}
+
+static void
+check_endpoints(struct config_loading *load)
+{
+	const struct config_webd *w = &load->config->webd;
+
+	for (size_t i = 0; i < w->listen.n + w->metrics.n; i++) {
+		bool metrics = i >= w->listen.n;
+		const struct config_endpoint *a =
+			metrics ? &w->metrics.list[i - w->listen.n] : &w->listen.list[i];
+
+		for (size_t j = 0; j < i; j++) {
+			const struct config_endpoint *b =
+				j >= w->listen.n ? &w->metrics.list[j - w->listen.n]
+						 : &w->listen.list[j];
+
+			if (endpoints_clash(a, b)) {
+				config_error_at(load, metrics ? "webd.metrics" : "webd.listen",
+						"port %u of %s is taken twice; give each address a "
+						"port of its own",
+						a->port, a->host);
+				return;
+			}
+		}
+	}
+}
+
+static void
+check_webd(struct config_loading *load)
+{
+	const struct config_webd *w = &load->config->webd;
+
+	if (!sound(load, "webd", "listen") || !sound(load, "webd", "metrics"))
+		return;
+	if (w->listen.n == 0 && load->config->units[CONFIG_WEBD].enabled)
+		config_error_at(load, "webd.listen",
+				"is empty; give it an address, or set units.webd.enabled to false");
+	check_endpoints(load);
+}
+
+void
+config_check(struct config_loading *load)
+{
+	check_records(load);
+	check_provider(load);
+	check_detector(load);
+	check_cluster(load);
+	check_webd(load);
+	config_check_units(load);
+	/* what is said to be in force must be */
+	if (load->config->sandbox == CONFIG_SANDBOX_REQUIRED)
+		config_error_at(load, "sandbox",
+				"this version has no Landlock and seccomp rules to require; set it "
+				"to best-effort");
+}

@@ -1,0 +1,735 @@
+#include <check.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "supervisor/unit.h"
+
+static const struct unit_config defaults = {
+	.type = UNIT_TYPE_NOTIFY,
+	.restart = UNIT_RESTART_ALWAYS,
+	.restart_ms = 1000,
+	.restart_steps = 5,
+	.restart_max_ms = 60000,
+	.start_limit_burst = 0,
+	.start_limit_interval_ms = 600000,
+	.start_timeout_ms = 30000,
+	.stop_timeout_ms = 5000,
+	.abort_timeout_ms = 4000,
+	.watchdog_ms = 20000,
+	.stable_ms = 60000,
+	.kill_signal = SIGTERM,
+};
+
+static struct unit_action
+tell(struct unit *u, enum unit_event_type type, int64_t now_ms)
+{
+	struct unit_event ev = { .type = type, .incarnation = u->incarnation, .limit_ms = -1 };
+
+	return unit_step(u, &ev, now_ms);
+}
+
+static struct unit_action
+stop_within(struct unit *u, int64_t limit_ms, int64_t now_ms)
+{
+	struct unit_event ev = { .type = UNIT_EV_STOP, .limit_ms = limit_ms };
+
+	return unit_step(u, &ev, now_ms);
+}
+
+static struct unit_action
+end(struct unit *u, bool signalled, int code, int64_t now_ms)
+{
+	struct unit_event ev = { .type = UNIT_EV_ENDED,
+				 .incarnation = u->incarnation,
+				 .status = { signalled, code } };
+
+	return unit_step(u, &ev, now_ms);
+}
+
+/* A unit that is up at 0. */
+static void
+bring_up(struct unit *u, const struct unit_config *config)
+{
+	unit_init(u, config, 0);
+	ck_assert(tell(u, UNIT_EV_START, 0).spawn);
+	tell(u, UNIT_EV_EXECED, 0);
+	tell(u, UNIT_EV_READY, 0);
+	ck_assert_int_eq(u->state, UNIT_ACTIVE);
+}
+
+static void
+assert_idle(struct unit_action a)
+{
+	ck_assert(!a.spawn);
+	ck_assert_int_eq(a.signal, 0);
+}
+
+START_TEST(exec_is_up_once_executed_and_notify_once_ready)
+{
+	struct unit_config config = defaults;
+	struct unit u;
+
+	unit_init(&u, &config, 0);
+	ck_assert(tell(&u, UNIT_EV_START, 0).spawn);
+	ck_assert_int_eq(u.state, UNIT_ACTIVATING);
+	ck_assert_int_eq(unit_next_deadline(&u), 30000);
+	tell(&u, UNIT_EV_EXECED, 10);
+	ck_assert_int_eq(u.state, UNIT_ACTIVATING);
+	tell(&u, UNIT_EV_READY, 20);
+	ck_assert_int_eq(u.state, UNIT_ACTIVE);
+	ck_assert_int_eq(unit_next_deadline(&u), 20020);
+
+	config.type = UNIT_TYPE_EXEC;
+	config.watchdog_ms = 0;
+	unit_init(&u, &config, 0);
+	tell(&u, UNIT_EV_START, 0);
+	tell(&u, UNIT_EV_EXECED, 10);
+	ck_assert_int_eq(u.state, UNIT_ACTIVE);
+	ck_assert_int_eq(unit_next_deadline(&u), CLOCK_NEVER);
+}
+END_TEST
+
+/* facts/supervisor.md, the table of Restart= */
+START_TEST(restart_table)
+{
+	static const struct {
+		enum unit_restart restart;
+		bool clean, exit, signal, timeout, watchdog;
+	} rows[] = {
+		{ UNIT_RESTART_NO, 0, 0, 0, 0, 0 },
+		{ UNIT_RESTART_ALWAYS, 1, 1, 1, 1, 1 },
+		{ UNIT_RESTART_ON_SUCCESS, 1, 0, 0, 0, 0 },
+		{ UNIT_RESTART_ON_FAILURE, 0, 1, 1, 1, 1 },
+		{ UNIT_RESTART_ON_ABNORMAL, 0, 0, 1, 1, 1 },
+		{ UNIT_RESTART_ON_ABORT, 0, 0, 1, 0, 0 },
+		{ UNIT_RESTART_ON_WATCHDOG, 0, 0, 0, 0, 1 },
+	};
+
+	ck_assert_uint_eq(sizeof(rows) / sizeof(rows[0]), UNIT_RESTART__MAX);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		enum unit_restart r = rows[i].restart;
+
+		ck_assert_int_eq(unit_restarts(r, UNIT_CAUSE_CLEAN), rows[i].clean);
+		ck_assert_int_eq(unit_restarts(r, UNIT_CAUSE_EXIT), rows[i].exit);
+		ck_assert_int_eq(unit_restarts(r, UNIT_CAUSE_SIGNAL), rows[i].signal);
+		ck_assert_int_eq(unit_restarts(r, UNIT_CAUSE_TIMEOUT), rows[i].timeout);
+		ck_assert_int_eq(unit_restarts(r, UNIT_CAUSE_WATCHDOG), rows[i].watchdog);
+		ck_assert(!unit_restarts(r, UNIT_CAUSE_START_LIMIT));
+	}
+}
+END_TEST
+
+START_TEST(causes_come_from_how_it_ended)
+{
+	static const struct {
+		bool signalled;
+		int code;
+		enum unit_cause cause;
+	} rows[] = {
+		{ false, 0, UNIT_CAUSE_CLEAN },       { false, 1, UNIT_CAUSE_EXIT },
+		{ false, 255, UNIT_CAUSE_EXIT },      { true, SIGHUP, UNIT_CAUSE_CLEAN },
+		{ true, SIGINT, UNIT_CAUSE_CLEAN },   { true, SIGTERM, UNIT_CAUSE_CLEAN },
+		{ true, SIGPIPE, UNIT_CAUSE_CLEAN },  { true, SIGKILL, UNIT_CAUSE_SIGNAL },
+		{ true, SIGSEGV, UNIT_CAUSE_SIGNAL }, { true, SIGABRT, UNIT_CAUSE_SIGNAL },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct unit u;
+
+		bring_up(&u, &defaults);
+		assert_idle(end(&u, rows[i].signalled, rows[i].code, 5));
+		ck_assert_int_eq(u.cause, rows[i].cause);
+		ck_assert_int_eq(u.state, UNIT_BACKOFF);
+	}
+}
+END_TEST
+
+START_TEST(a_clean_end_before_ready_is_a_broken_protocol)
+{
+	struct unit u;
+
+	unit_init(&u, &defaults, 0);
+	tell(&u, UNIT_EV_START, 0);
+	end(&u, false, 0, 5);
+	ck_assert_int_eq(u.cause, UNIT_CAUSE_PROTOCOL);
+	ck_assert(unit_restarts(UNIT_RESTART_ON_FAILURE, u.cause));
+	ck_assert(unit_restarts(UNIT_RESTART_ON_ABNORMAL, u.cause));
+	ck_assert(!unit_restarts(UNIT_RESTART_ON_SUCCESS, u.cause));
+	ck_assert_int_eq(unit_exit_code(&u), 1);
+}
+END_TEST
+
+START_TEST(prevent_goes_before_force_and_force_before_restart)
+{
+	struct unit_config config = defaults;
+	struct unit u;
+
+	config.restart = UNIT_RESTART_NO;
+	config.force.codes[0] = 1u << 7 | 1u << 8;
+	config.prevent.codes[0] = 1u << 8;
+	bring_up(&u, &config);
+	end(&u, false, 7, 1);
+	ck_assert_int_eq(u.state, UNIT_BACKOFF);
+	bring_up(&u, &config);
+	end(&u, false, 8, 1);
+	ck_assert_int_eq(u.state, UNIT_FAILED);
+	ck_assert_int_eq(unit_exit_code(&u), 8);
+
+	config.restart = UNIT_RESTART_ALWAYS;
+	config.prevent.signals = UINT64_C(1) << SIGSEGV;
+	bring_up(&u, &config);
+	end(&u, true, SIGSEGV, 1);
+	ck_assert_int_eq(u.state, UNIT_FAILED);
+	ck_assert_int_eq(unit_exit_code(&u), 128 + SIGSEGV);
+
+	config = defaults;
+	config.restart = UNIT_RESTART_ON_FAILURE;
+	config.success.codes[1] = 1; /* 64 */
+	bring_up(&u, &config);
+	end(&u, false, 64, 1);
+	ck_assert_int_eq(u.state, UNIT_INACTIVE);
+	ck_assert_int_eq(u.cause, UNIT_CAUSE_CLEAN);
+}
+END_TEST
+
+/* systemd's own example: 1 s, 60 s, 5 steps */
+START_TEST(delays_grow_as_systemd_has_them)
+{
+	static const int64_t want[] = { 1000, 2268, 5144, 11665, 26456, 60000, 60000, 60000 };
+	struct unit_config flat = defaults;
+
+	for (unsigned k = 1; k <= sizeof(want) / sizeof(want[0]); k++)
+		ck_assert_int_eq(unit_delay(&defaults, k), want[k - 1]);
+	flat.restart_steps = 0;
+	ck_assert_int_eq(unit_delay(&flat, 1), 1000);
+	ck_assert_int_eq(unit_delay(&flat, 50), 1000);
+	flat = defaults;
+	flat.restart_max_ms = flat.restart_ms;
+	ck_assert_int_eq(unit_delay(&flat, 9), 1000);
+	flat.restart_ms = 0;
+	ck_assert_int_eq(unit_delay(&flat, 3), 0);
+}
+END_TEST
+
+START_TEST(a_stable_run_resets_the_delay)
+{
+	struct unit u;
+	int64_t now = 0;
+
+	bring_up(&u, &defaults);
+	for (unsigned k = 1; k <= 3; k++) {
+		end(&u, false, 1, now);
+		ck_assert_int_eq(u.deadline_ms - now, unit_delay(&defaults, k));
+		now = u.deadline_ms;
+		ck_assert(tell(&u, UNIT_EV_TICK, now).spawn);
+		tell(&u, UNIT_EV_READY, now);
+	}
+	end(&u, false, 1, now + defaults.stable_ms - 1);
+	ck_assert_int_eq(u.deadline_ms - u.since_ms, unit_delay(&defaults, 4));
+	now = u.deadline_ms;
+	tell(&u, UNIT_EV_TICK, now);
+	tell(&u, UNIT_EV_READY, now);
+	end(&u, false, 1, now + defaults.stable_ms);
+	ck_assert_int_eq(u.deadline_ms - u.since_ms, unit_delay(&defaults, 1));
+}
+END_TEST
+
+/* As long as it only waits to be ready it is not stable. */
+START_TEST(a_long_start_is_no_stable_run)
+{
+	struct unit_config config = defaults;
+	struct unit u;
+
+	config.stable_ms = 100;
+	unit_init(&u, &config, 0);
+	tell(&u, UNIT_EV_START, 0);
+	end(&u, false, 1, 5000);
+	tell(&u, UNIT_EV_TICK, u.deadline_ms);
+	end(&u, false, 1, 20000);
+	ck_assert_int_eq(u.deadline_ms - 20000, unit_delay(&config, 2));
+}
+END_TEST
+
+START_TEST(a_crash_loop_ends_at_the_limit)
+{
+	struct unit_config config = defaults;
+	unsigned automatic = 0;
+	struct unit u;
+	int64_t now = 0;
+
+	config.start_limit_burst = 4;
+	bring_up(&u, &config);
+	end(&u, false, 3, now);
+	while (u.state == UNIT_BACKOFF) {
+		now = u.deadline_ms;
+		ck_assert(tell(&u, UNIT_EV_TICK, now).spawn);
+		ck_assert_uint_le(++automatic, 4);
+		end(&u, false, 3, now);
+	}
+	ck_assert_int_eq(u.state, UNIT_FAILED);
+	ck_assert_uint_eq(automatic, 4);
+	ck_assert_uint_eq(u.restarts, 4);
+	ck_assert_int_eq(u.cause, UNIT_CAUSE_START_LIMIT);
+	ck_assert_int_eq(unit_exit_code(&u), 3);
+	ck_assert_int_eq(unit_next_deadline(&u), CLOCK_NEVER);
+	tell(&u, UNIT_EV_RESET_FAILED, now);
+	ck_assert_int_eq(u.state, UNIT_INACTIVE);
+	ck_assert(tell(&u, UNIT_EV_START, now).spawn);
+	end(&u, false, 3, now);
+	ck_assert_int_eq(u.state, UNIT_BACKOFF);
+}
+END_TEST
+
+START_TEST(the_limit_slides)
+{
+	struct unit_config config = defaults;
+	struct unit u;
+	int64_t now = 0;
+
+	config.restart_steps = 0;
+	config.start_limit_burst = 2;
+	config.start_limit_interval_ms = 10000;
+	bring_up(&u, &config);
+	/* starts at 1, 2, then one more would be the third in 10 s */
+	for (int i = 0; i < 2; i++) {
+		end(&u, false, 1, now);
+		now = u.deadline_ms;
+		tell(&u, UNIT_EV_TICK, now);
+		tell(&u, UNIT_EV_READY, now);
+	}
+	end(&u, false, 1, 9999); /* next start at 10999, the first was at 1000 */
+	ck_assert_int_eq(u.state, UNIT_FAILED);
+
+	bring_up(&u, &config);
+	now = 0;
+	for (int i = 0; i < 2; i++) {
+		end(&u, false, 1, now);
+		now = u.deadline_ms;
+		tell(&u, UNIT_EV_TICK, now);
+		tell(&u, UNIT_EV_READY, now);
+	}
+	end(&u, false, 1, 10000);
+	ck_assert_int_eq(u.state, UNIT_BACKOFF);
+}
+END_TEST
+
+START_TEST(a_start_that_takes_too_long_is_stopped_then_killed)
+{
+	struct unit u;
+
+	unit_init(&u, &defaults, 0);
+	tell(&u, UNIT_EV_START, 0);
+	assert_idle(tell(&u, UNIT_EV_TICK, 29999));
+	ck_assert_int_eq(tell(&u, UNIT_EV_TICK, 30000).signal, SIGTERM);
+	ck_assert_int_eq(u.state, UNIT_STOPPING);
+	tell(&u, UNIT_EV_READY, 30001); /* too late */
+	ck_assert_int_eq(u.state, UNIT_STOPPING);
+	ck_assert_int_eq(unit_next_deadline(&u), 35000);
+	ck_assert_int_eq(tell(&u, UNIT_EV_TICK, 35000).signal, SIGKILL);
+	ck_assert_int_lt(unit_next_deadline(&u), CLOCK_NEVER);
+	end(&u, true, SIGKILL, 35001);
+	ck_assert_int_eq(u.cause, UNIT_CAUSE_TIMEOUT);
+	ck_assert_int_eq(u.state, UNIT_BACKOFF);
+}
+END_TEST
+
+START_TEST(extend_timeout_lengthens_and_is_bounded)
+{
+	struct unit_event ev = { .type = UNIT_EV_EXTEND, .incarnation = 1, .limit_ms = 40000 };
+	struct unit u;
+
+	unit_init(&u, &defaults, 0);
+	tell(&u, UNIT_EV_START, 0);
+	unit_step(&u, &ev, 0);
+	ck_assert_int_eq(unit_next_deadline(&u), 40000);
+	ev.limit_ms = 10; /* never shortens */
+	unit_step(&u, &ev, 0);
+	ck_assert_int_eq(unit_next_deadline(&u), 40000);
+	ev.limit_ms = INT64_MAX / 2;
+	unit_step(&u, &ev, 0);
+	ck_assert_int_eq(unit_next_deadline(&u), UNIT_EXTEND_MAX_MS);
+	/* what a shutdown has left is the last word */
+	stop_within(&u, 700, 100);
+	unit_step(&u, &ev, 100);
+	ck_assert_int_eq(unit_next_deadline(&u), 800);
+}
+END_TEST
+
+START_TEST(a_missed_watchdog_aborts_then_kills)
+{
+	struct unit u;
+
+	bring_up(&u, &defaults);
+	tell(&u, UNIT_EV_PING, 15000);
+	assert_idle(tell(&u, UNIT_EV_TICK, 20000));
+	ck_assert_int_eq(tell(&u, UNIT_EV_TICK, 35000).signal, SIGABRT);
+	ck_assert_int_eq(u.state, UNIT_ABORTING);
+	tell(&u, UNIT_EV_PING, 35001); /* no way back */
+	ck_assert_int_eq(unit_next_deadline(&u), 39000);
+	ck_assert_int_eq(tell(&u, UNIT_EV_TICK, 39000).signal, SIGKILL);
+	end(&u, true, SIGKILL, 39001);
+	ck_assert_int_eq(u.cause, UNIT_CAUSE_WATCHDOG);
+	ck_assert_int_eq(u.state, UNIT_BACKOFF);
+}
+END_TEST
+
+START_TEST(a_stop_asks_then_kills_and_nothing_starts)
+{
+	struct unit u;
+
+	bring_up(&u, &defaults);
+	ck_assert_int_eq(stop_within(&u, -1, 100).signal, SIGTERM);
+	assert_idle(stop_within(&u, -1, 200)); /* twice is once */
+	ck_assert_int_eq(unit_next_deadline(&u), 5100);
+	ck_assert_int_eq(tell(&u, UNIT_EV_TICK, 5100).signal, SIGKILL);
+	end(&u, true, SIGKILL, 5101);
+	ck_assert_int_eq(u.state, UNIT_INACTIVE);
+	assert_idle(tell(&u, UNIT_EV_TICK, 1000000));
+	ck_assert(!unit_busy(&u));
+}
+END_TEST
+
+START_TEST(a_stop_takes_no_longer_than_its_limit)
+{
+	struct unit u;
+
+	bring_up(&u, &defaults);
+	ck_assert_int_eq(stop_within(&u, 300, 0).signal, SIGTERM);
+	ck_assert_int_eq(unit_next_deadline(&u), 300);
+	bring_up(&u, &defaults);
+	stop_within(&u, -1, 0);
+	assert_idle(stop_within(&u, 100, 1000));
+	ck_assert_int_eq(unit_next_deadline(&u), 1100);
+}
+END_TEST
+
+START_TEST(a_stop_during_backoff_is_done_at_once)
+{
+	struct unit u;
+
+	bring_up(&u, &defaults);
+	end(&u, false, 1, 5);
+	ck_assert(unit_busy(&u));
+	assert_idle(stop_within(&u, -1, 6));
+	ck_assert_int_eq(u.state, UNIT_INACTIVE);
+	assert_idle(tell(&u, UNIT_EV_TICK, 100000));
+	ck_assert_int_eq(u.state, UNIT_INACTIVE);
+}
+END_TEST
+
+START_TEST(leaving_by_itself_is_bounded_too)
+{
+	struct unit u;
+
+	bring_up(&u, &defaults);
+	tell(&u, UNIT_EV_LEAVING, 10);
+	ck_assert_int_eq(u.state, UNIT_STOPPING);
+	ck_assert_int_eq(stop_within(&u, -1, 20).signal, SIGTERM);
+	bring_up(&u, &defaults);
+	tell(&u, UNIT_EV_LEAVING, 10);
+	ck_assert_int_eq(tell(&u, UNIT_EV_TICK, 5010).signal, SIGKILL);
+	end(&u, true, SIGKILL, 5020);
+	ck_assert_int_eq(u.cause, UNIT_CAUSE_TIMEOUT);
+	bring_up(&u, &defaults);
+	tell(&u, UNIT_EV_LEAVING, 10);
+	end(&u, false, 0, 20);
+	ck_assert_int_eq(u.cause, UNIT_CAUSE_CLEAN);
+	ck_assert_int_eq(u.state, UNIT_BACKOFF);
+}
+END_TEST
+
+START_TEST(a_restart_starts_at_once_and_a_stop_takes_it_back)
+{
+	struct unit u;
+
+	bring_up(&u, &defaults);
+	ck_assert_int_eq(tell(&u, UNIT_EV_RESTART, 10).signal, SIGTERM);
+	ck_assert(end(&u, false, 0, 20).spawn);
+	ck_assert_uint_eq(u.incarnation, 2);
+	ck_assert_uint_eq(u.restarts, 0);
+
+	tell(&u, UNIT_EV_READY, 20);
+	tell(&u, UNIT_EV_RESTART, 30);
+	assert_idle(stop_within(&u, -1, 31));
+	assert_idle(end(&u, false, 0, 40));
+	ck_assert_int_eq(u.state, UNIT_INACTIVE);
+
+	tell(&u, UNIT_EV_START, 50);
+	stop_within(&u, -1, 60);
+	assert_idle(tell(&u, UNIT_EV_START, 61)); /* waits for the old one */
+	ck_assert(end(&u, false, 0, 70).spawn);
+}
+END_TEST
+
+START_TEST(a_failed_spawn_is_a_failed_start)
+{
+	struct unit_config config = defaults;
+	struct unit u;
+
+	unit_init(&u, &config, 0);
+	tell(&u, UNIT_EV_START, 0);
+	assert_idle(tell(&u, UNIT_EV_SPAWN_FAILED, 0));
+	ck_assert_int_eq(u.state, UNIT_BACKOFF);
+	ck_assert_int_eq(u.cause, UNIT_CAUSE_RESOURCES);
+	config.restart = UNIT_RESTART_NO;
+	unit_init(&u, &config, 0);
+	tell(&u, UNIT_EV_START, 0);
+	tell(&u, UNIT_EV_SPAWN_FAILED, 0);
+	ck_assert_int_eq(u.state, UNIT_FAILED);
+	ck_assert_int_eq(unit_exit_code(&u), 1);
+}
+END_TEST
+
+START_TEST(news_of_an_older_incarnation_change_nothing)
+{
+	struct unit before, u;
+
+	bring_up(&u, &defaults);
+	end(&u, false, 1, 5);
+	tell(&u, UNIT_EV_TICK, u.deadline_ms);
+	before = u;
+	for (int type = UNIT_EV_EXECED; type < UNIT_EV__MAX; type++) {
+		struct unit_event ev = { .type = (enum unit_event_type)type,
+					 .incarnation = u.incarnation - 1,
+					 .limit_ms = 99999 };
+
+		assert_idle(unit_step(&u, &ev, 6000));
+		ck_assert_mem_eq(&u, &before, sizeof(u));
+	}
+}
+END_TEST
+
+/* --- the invariants, over random events ---------------------------------------------- */
+
+#define SEQUENCES 2000 /* in each pass of the loop tests */
+#define PASSES 5
+#define STEPS 200 /* in a sequence */
+
+/* Says which seed repeats a failure. */
+static unsigned seed;
+static void
+must(bool condition, const char *what)
+{
+	/* ck_assert_msg() would cost two system calls each time */
+	if (!condition)
+		ck_abort_msg("seed %u: %s", seed, what);
+}
+
+static struct unit_config
+random_config(void)
+{
+	struct unit_config c = defaults;
+
+	c.type = random() % 2 ? UNIT_TYPE_NOTIFY : UNIT_TYPE_EXEC;
+	c.restart = (enum unit_restart)(random() % UNIT_RESTART__MAX);
+	c.restart_ms = random() % 2000;
+	c.restart_steps = (unsigned)(random() % 7);
+	c.restart_max_ms = c.restart_ms + random() % 20000;
+	c.start_limit_burst = (unsigned)(random() % 6);
+	c.start_limit_interval_ms = 1 + random() % 60000;
+	c.watchdog_ms = random() % 2 ? 0 : 1 + random() % 5000;
+	c.stable_ms = random() % 10000;
+	c.prevent.codes[0] = (uint64_t)(random() & random() & random());
+	c.force.codes[0] = (uint64_t)(random() & random() & random());
+	return c;
+}
+
+struct walk {
+	struct unit u;
+	bool alive;            /* a process exists, as the outside sees it */
+	bool stopped_by_hand;  /* and not started by hand since */
+	int64_t starts[STEPS]; /* automatic ones since the limit last began anew */
+	unsigned nstarts;
+	int64_t last_delay;
+	uint64_t restarts;
+};
+
+static struct unit_event
+random_event(const struct unit *u)
+{
+	struct unit_event ev = { .type = (enum unit_event_type)(random() % UNIT_EV__MAX),
+				 .incarnation = u->incarnation,
+				 .limit_ms = random() % 20000 - 1000 };
+
+	if (random() % 4 != 0 && ev.type <= UNIT_EV_KILL) /* people are slower than processes */
+		ev.type = UNIT_EV_TICK;
+	if (random() % 8 == 0 && ev.incarnation > 0)
+		ev.incarnation--;
+	ev.status.signalled = random() % 3 == 0;
+	ev.status.code = ev.status.signalled ? 1 + (int)(random() % 31) : (int)(random() % 8);
+	return ev;
+}
+
+/* An ending of the current process that the outside world has not seen is no possible event. */
+static bool
+possible(const struct walk *w, const struct unit_event *ev)
+{
+	bool ends = ev->type == UNIT_EV_ENDED || ev->type == UNIT_EV_SPAWN_FAILED;
+
+	return !ends || ev->incarnation != w->u.incarnation || w->alive;
+}
+
+static void
+check_spawn(struct walk *w, int64_t now)
+{
+	unsigned burst = w->u.config.start_limit_burst;
+
+	must(!w->alive, "spawned beside a living one");
+	must(!w->stopped_by_hand, "started by itself after a manual stop");
+	w->alive = true;
+	if (w->u.restarts == w->restarts) {
+		w->nstarts = 0;
+		w->last_delay = 0;
+		return;
+	}
+	w->restarts = w->u.restarts;
+	w->starts[w->nstarts++] = now;
+	if (burst > 0 && w->nstarts > burst)
+		must(now - w->starts[w->nstarts - 1 - burst] >= w->u.config.start_limit_interval_ms,
+		     "more automatic starts in an interval than its burst");
+}
+
+static void
+check_state(struct walk *w, enum unit_state was, const struct unit_event *ev, int64_t now)
+{
+	struct unit *u = &w->u;
+	bool transient = u->state == UNIT_ACTIVATING || u->state == UNIT_STOPPING ||
+			 u->state == UNIT_ABORTING || u->state == UNIT_BACKOFF;
+
+	must(u->alive == w->alive, "wrong about its process");
+	must(!transient || unit_next_deadline(u) < CLOCK_NEVER, "a transient state for ever");
+	if (was == UNIT_STOPPING || was == UNIT_ABORTING)
+		must(u->state != UNIT_ACTIVE, "READY counted after stopping");
+	if (was != UNIT_BACKOFF && u->state == UNIT_BACKOFF) {
+		int64_t delay = u->deadline_ms - now;
+
+		must(delay <= u->config.restart_max_ms, "a delay above the maximum");
+		must(u->failures == 1 || delay >= w->last_delay, "a delay fell without a reset");
+		w->last_delay = delay;
+	}
+	if (ev->type == UNIT_EV_RESET_FAILED) {
+		w->nstarts = 0;
+		w->last_delay = 0;
+	}
+}
+
+static void
+walk_one_step(struct walk *w, int64_t now)
+{
+	struct unit_event ev = random_event(&w->u);
+	enum unit_state was = w->u.state;
+	struct unit_action action;
+
+	if (!possible(w, &ev))
+		return;
+	if (ev.type == UNIT_EV_STOP || ev.type == UNIT_EV_KILL)
+		w->stopped_by_hand = true;
+	else if (ev.type == UNIT_EV_START || ev.type == UNIT_EV_RESTART)
+		w->stopped_by_hand = false;
+	if ((ev.type == UNIT_EV_ENDED || ev.type == UNIT_EV_SPAWN_FAILED) &&
+	    ev.incarnation == w->u.incarnation)
+		w->alive = false;
+	action = unit_step(&w->u, &ev, now);
+	must(action.signal == 0 || w->alive, "a signal without a process");
+	must(!action.spawn || action.signal == 0, "two actions at once");
+	if (action.spawn)
+		check_spawn(w, now);
+	check_state(w, was, &ev, now);
+}
+
+START_TEST(holds_its_invariants_over_random_events)
+{
+	for (int i = 0; i < SEQUENCES; i++) {
+		struct unit_config config;
+		struct walk w = { 0 };
+		int64_t now = 0;
+
+		seed = (unsigned)(_i * SEQUENCES + i);
+		srandom(seed);
+		config = random_config();
+		unit_init(&w.u, &config, now);
+		for (int n = 0; n < STEPS; n++) {
+			now += random() % 3 ? random() % 300 : random() % 8000;
+			walk_one_step(&w, now);
+		}
+	}
+}
+END_TEST
+
+/* Nothing but time passes after a stop: is KILL sent within its limit? */
+static bool
+is_killed_within(struct unit *u, int64_t limit_ms, int64_t now)
+{
+	bool killed = u->killed || stop_within(u, limit_ms, now).signal == SIGKILL;
+	int64_t until = now + limit_ms;
+
+	for (int n = 0; !killed && u->alive && unit_next_deadline(u) <= until && n < 9; n++) {
+		now = now > unit_next_deadline(u) ? now : unit_next_deadline(u);
+		killed = tell(u, UNIT_EV_TICK, now).signal == SIGKILL;
+	}
+	return killed || !u->alive;
+}
+
+START_TEST(every_stop_ends_without_the_childs_help)
+{
+	for (int i = 0; i < SEQUENCES; i++) {
+		struct unit_config config;
+		struct walk w = { 0 };
+		int64_t now = 0;
+
+		seed = (unsigned)(_i * SEQUENCES + i);
+		srandom(seed);
+		config = random_config();
+		unit_init(&w.u, &config, now);
+		for (long n = random() % 60; n > 0; n--) {
+			now += random() % 500;
+			walk_one_step(&w, now);
+		}
+		must(is_killed_within(&w.u, 3000, now), "not killed within the limit of a stop");
+		stop_within(&w.u, 0, now + 3000);
+		if (w.u.alive)
+			end(&w.u, true, SIGKILL, now + 3000);
+		must(!unit_busy(&w.u), "not down after a stop");
+	}
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("unit");
+	TCase *tc = tcase_create("cases"), *random_tc = tcase_create("random");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_test(tc, exec_is_up_once_executed_and_notify_once_ready);
+	tcase_add_test(tc, restart_table);
+	tcase_add_test(tc, causes_come_from_how_it_ended);
+	tcase_add_test(tc, a_clean_end_before_ready_is_a_broken_protocol);
+	tcase_add_test(tc, prevent_goes_before_force_and_force_before_restart);
+	tcase_add_test(tc, delays_grow_as_systemd_has_them);
+	tcase_add_test(tc, a_stable_run_resets_the_delay);
+	tcase_add_test(tc, a_long_start_is_no_stable_run);
+	tcase_add_test(tc, a_crash_loop_ends_at_the_limit);
+	tcase_add_test(tc, the_limit_slides);
+	tcase_add_test(tc, a_start_that_takes_too_long_is_stopped_then_killed);
+	tcase_add_test(tc, extend_timeout_lengthens_and_is_bounded);
+	tcase_add_test(tc, a_missed_watchdog_aborts_then_kills);
+	tcase_add_test(tc, a_stop_asks_then_kills_and_nothing_starts);
+	tcase_add_test(tc, a_stop_takes_no_longer_than_its_limit);
+	tcase_add_test(tc, a_stop_during_backoff_is_done_at_once);
+	tcase_add_test(tc, leaving_by_itself_is_bounded_too);
+	tcase_add_test(tc, a_restart_starts_at_once_and_a_stop_takes_it_back);
+	tcase_add_test(tc, a_failed_spawn_is_a_failed_start);
+	tcase_add_test(tc, news_of_an_older_incarnation_change_nothing);
+	tcase_set_timeout(random_tc, 60);
+	tcase_add_loop_test(random_tc, holds_its_invariants_over_random_events, 0, PASSES);
+	tcase_add_loop_test(random_tc, every_stop_ends_without_the_childs_help, 0, PASSES);
+	suite_add_tcase(suite, tc);
+	suite_add_tcase(suite, random_tc);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,7 @@
+#include "updater/updater.h"
+
+int
+main(void)
+{
+	return updater_run();
+}

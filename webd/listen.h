@@ -1,0 +1,33 @@
+/* The sockets that webd listens on. */
+#ifndef WEBD_LISTEN_H
+#define WEBD_LISTEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "webd/config.h"
+
+struct listener {
+	struct webd_endpoint endpoint;
+	bool v6only; /* "::" takes IPv4 too, unless an IPv4 wildcard has the same port */
+	int fd;
+};
+
+struct listeners {
+	size_t n;
+	struct listener list[WEBD_ENDPOINTS_MAX];
+};
+
+/*
+ * Bind and listen on all endpoints; those that old has already are taken over
+ * from it. Returns 0, and what is left in old may be closed. Or -1 with *why (a
+ * sentence that names the address and what to do; valid until the next call),
+ * and old is as it was.
+ */
+int listeners_open(struct listeners *l, struct listeners *old,
+		   const struct webd_endpoint *endpoints, size_t n, const char *setting,
+		   const char **why);
+/* Zeroed ones are fine. */
+void listeners_close(struct listeners *l);
+
+#endif

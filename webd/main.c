@@ -1,0 +1,7 @@
+#include "webd/webd.h"
+
+int
+main(void)
+{
+	return webd_run();
+}
