@@ -35,7 +35,8 @@ struct local_state {
  * process holds the lock. A missing file starts anew with a fresh uid; a
  * corrupt one is reported, set aside as FILE.corrupt and rebuilt; a directory
  * that cannot be written is reported and lived with, in memory.
- * The epoch is raised by one and stored before this returns.
+ * The epoch is raised by one and stored before this returns; where it cannot
+ * be stored, the uid is fresh, so that no number is handed out twice for one.
  */
 struct local *local_open(const char *state_dir, const char **why);
 void local_close(struct local *l);
@@ -54,7 +55,7 @@ const char *local_trouble(const struct local *l);
  */
 int local_store(struct local *l, const struct local_state *state);
 
-/* The pure part, for tests and the fuzzer: text form to state. -1 with *why if it is refused. */
+/* The pure part, in local_state.c: text form to state. -1 with *why (a phrase) if it is refused. */
 int local_parse(const char *text, size_t len, struct local_state *out, const char **why);
 char *local_print(const struct local_state *state); /* free() it */
 

@@ -353,11 +353,13 @@ static void
 word_timeout(struct http_call *call)
 {
 	double timeout = (double)call->timeout_ms / 1000;
-	curl_off_t connected = 0, secured = 0;
+	curl_off_t secured = 0;
+	char *peer = NULL;
 
-	curl_easy_getinfo(call->easy, CURLINFO_CONNECT_TIME_T, &connected);
+	/* the time of connecting is told only when the TLS handshake is over, too */
+	curl_easy_getinfo(call->easy, CURLINFO_PRIMARY_IP, &peer);
 	curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &secured);
-	if (connected == 0)
+	if (peer == NULL || peer[0] == '\0')
 		fail(call, HTTP_ERR_TIMEOUT, "%s port %s accepted no connection within %g s",
 		     call->host, call->port, timeout);
 	else if (secured == 0)

@@ -181,7 +181,8 @@ phrase(int status, enum address_family family)
 		       : family == ADDRESS_IPV6 ? "has no IPv6 address in DNS"
 						: "has no address in DNS";
 	case ARES_ECONNREFUSED:
-		return "could not be looked up: the name server refuses connections";
+		/* before 1.20, c-ares calls SERVFAIL and REFUSED of the last server so, too */
+		return "could not be looked up: the name server refused or failed";
 	case ARES_ESERVFAIL:
 		return "could not be looked up: the name server failed (SERVFAIL)";
 	case ARES_EREFUSED:
@@ -302,6 +303,29 @@ take_literal(struct resolve_query *q)
 	return true;
 }
 
+/*
+ * localhost and what is below it (RFC 6761, section 6.3). c-ares knows them too, but 1.18 loses
+ * the memory of the name where the hosts file has no line for the family.
+ */
+static bool
+take_localhost(struct resolve_query *q)
+{
+	static const struct address loopback[] = {
+		{ .family = ADDRESS_IPV4, .bytes = { 127, 0, 0, 1 } },
+		{ .family = ADDRESS_IPV6, .bytes = { [15] = 1 } },
+	};
+	size_t len = strlen(q->host), tail = strlen("localhost");
+
+	if (len < tail || strcasecmp(q->host + len - tail, "localhost") != 0 ||
+	    (len > tail && q->host[len - tail - 1] != '.'))
+		return false;
+	for (size_t i = 0; i < sizeof(loopback) / sizeof(loopback[0]); i++)
+		if (q->family == ADDRESS_NONE || q->family == loopback[i].family)
+			q->result.addresses[q->result.n++] = loopback[i];
+	q->state = QUERY_DONE;
+	return true;
+}
+
 struct resolve_query *
 resolver_lookup(struct resolver *r, const char *host, enum address_family family,
 		int64_t deadline_ms, resolve_done *done, void *arg)
@@ -318,7 +342,7 @@ resolver_lookup(struct resolver *r, const char *host, enum address_family family
 		.arg = arg,
 	};
 	r->queries = q;
-	if (take_literal(q))
+	if (take_literal(q) || take_localhost(q))
 		return q;
 	if (r->channel == NULL || r->failures >= FAILURES_UNTIL_RENEWAL || conf_changed(r))
 		renew_channel(r);

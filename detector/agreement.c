@@ -164,7 +164,7 @@ find_best(const struct candidate *list, size_t n, struct candidate best[2])
 static bool
 majority_of_way(const struct operator_tally *tallies, size_t n, enum way way, struct address *out)
 {
-	struct candidate list[MSG_VOTES_MAX], best[2];
+	struct candidate list[MSG_VOTES_MAX] = { 0 }, best[2];
 	size_t ncandidates = 0;
 	unsigned answered = 0;
 
@@ -180,19 +180,39 @@ majority_of_way(const struct operator_tally *tallies, size_t n, enum way way, st
 	return answered >= 2 && best[0].votes > answered / 2;
 }
 
+/*
+ * Do the ways contradict each other as wholes, so that one of them seems to be
+ * fooled? Not so where both have operators that name what is known already:
+ * then it stays in any case, and the others are liars.
+ */
+static bool
+ways_contradict(const struct operator_tally *tallies, size_t n, const struct address *winner,
+		const struct address *last, struct address said[WAY__MAX])
+{
+	bool named[WAY__MAX] = { false };
+
+	if (!majority_of_way(tallies, n, WAY_HTTP, &said[WAY_HTTP]) ||
+	    !majority_of_way(tallies, n, WAY_STUN, &said[WAY_STUN]) ||
+	    address_equal(&said[WAY_HTTP], &said[WAY_STUN]))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		for (enum way way = WAY_HTTP; way < WAY__MAX; way++)
+			named[way] |= address_equal(&tallies[i].said[way], winner);
+	return !(address_equal(winner, last) && named[WAY_HTTP] && named[WAY_STUN]);
+}
+
 static void
-hold_for_ways(struct agreement *out, const struct address *http, const struct address *stun,
-	      const char *stays)
+hold_for_ways(struct agreement *out, const struct address said[WAY__MAX], const char *stays)
 {
 	char a[ADDRESS_TEXT_MAX], b[ADDRESS_TEXT_MAX];
 
 	out->verdict = AGREEMENT_HELD;
 	out->address = (struct address){ .family = ADDRESS_NONE };
 	say(out->reason, sizeof(out->reason),
-	    "HTTP and STUN operators contradict each other (%s and %s), as behind a transparent "
-	    "proxy "
-	    "or a VPN; %s",
-	    address_format(http, a, sizeof(a)), address_format(stun, b, sizeof(b)), stays);
+	    "HTTP and STUN operators contradict each other (%s and %s), as behind a "
+	    "transparent proxy or a VPN; %s",
+	    address_format(&said[WAY_HTTP], a, sizeof(a)),
+	    address_format(&said[WAY_STUN], b, sizeof(b)), stays);
 }
 
 /* Nothing has enough votes: say how far it came. */
@@ -226,9 +246,9 @@ explain_shortage(struct agreement *out, const struct candidate best[2], const ch
 static void
 decide(struct agreement *out, const struct operator_tally *tallies, const struct address *last)
 {
-	struct candidate list[MSG_VOTES_MAX], best[2];
+	struct candidate list[MSG_VOTES_MAX] = { 0 }, best[2];
 	char text[ADDRESS_TEXT_MAX], stays[128];
-	struct address http, stun;
+	struct address said[WAY__MAX];
 	size_t n = 0;
 
 	if (is_known(last))
@@ -247,10 +267,8 @@ decide(struct agreement *out, const struct operator_tally *tallies, const struct
 		explain_shortage(out, best, stays);
 		return;
 	}
-	if (majority_of_way(tallies, out->nvotes, WAY_HTTP, &http) &&
-	    majority_of_way(tallies, out->nvotes, WAY_STUN, &stun) &&
-	    !address_equal(&http, &stun)) {
-		hold_for_ways(out, &http, &stun, stays);
+	if (ways_contradict(tallies, out->nvotes, &best[0].address, last, said)) {
+		hold_for_ways(out, said, stays);
 		return;
 	}
 	out->verdict = AGREEMENT_AGREED;

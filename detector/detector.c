@@ -141,6 +141,7 @@ explain(const struct watch *w, const struct agreement *a, int64_t now_ms, char *
 {
 	char seen[ADDRESS_TEXT_MAX], stays[ADDRESS_TEXT_MAX], wait[32];
 	const struct rounds *r = &w->rounds;
+	int64_t left = rounds_damped_until(r) - now_ms;
 
 	out[0] = '\0';
 	address_format(&r->candidate, seen, sizeof(seen));
@@ -149,17 +150,14 @@ explain(const struct watch *w, const struct agreement *a, int64_t now_ms, char *
 		append(out, size, "%s", a->reason);
 	else if (r->state == MSG_WAN_CONFIRMING)
 		append(out, size,
-		       "%u of %u operators agreed on %s; a second round has to confirm it, until "
-		       "then %s "
-		       "stays",
+		       "%u of %u operators agreed on %s; a second round has to confirm it, "
+		       "until then %s stays",
 		       a->agreed, a->asked, seen, stays);
 	else if (r->state == MSG_WAN_DAMPED)
 		append(out, size,
-		       "the address goes back and forth between %s and %s; %s stays until a round "
-		       "in %s "
-		       "decides",
-		       stays, seen, stays,
-		       clock_span(rounds_damped_until(r) - now_ms, wait, sizeof(wait)));
+		       "the address goes back and forth between %s and %s; %s stays until "
+		       "a round in %s decides",
+		       stays, seen, stays, clock_span(left > 0 ? left : 0, wait, sizeof(wait)));
 }
 
 static void
@@ -172,10 +170,12 @@ describe_family(const struct msg_wan_family *f, const char *name, char *out, siz
 		append(out, size, "; ");
 	if (f->state == MSG_WAN_AGREED)
 		append(out, size, "%s, agreed by %u of %u", address, f->agreed, f->asked);
+	else if (f->state == MSG_WAN_UNKNOWN && *address)
+		append(out, size, "%s from an earlier run, not confirmed yet", address);
 	else if (f->state == MSG_WAN_UNKNOWN)
 		append(out, size, "looking for the %s address", name);
 	else
-		append(out, size, "%s", f->reason);
+		append(out, size, "%s: %s", name, f->reason);
 }
 
 static void

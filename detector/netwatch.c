@@ -79,9 +79,7 @@ netwatch_open(void)
 	struct netwatch *w;
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0) {
-		log_info("the kernel's news of addresses and routes cannot be had; changes are "
-			 "found "
-			 "by asking only",
+		log_info("no news of the network from the kernel; changes are found by asking",
 			 LOG_S("error", strerror(errno)));
 		if (fd >= 0)
 			close(fd);

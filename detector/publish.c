@@ -48,7 +48,7 @@ store_family(stored_family *s, const struct msg_wan_family *w)
 	memcpy(s->changes, w->changes, sizeof(s->changes));
 }
 
-/* What was stored is shown with its true age, and as unknown until a round agrees. */
+/* What was stored is shown with its times, and as unknown until a round agrees. */
 static void
 load_stored(struct publisher *p)
 {
@@ -157,18 +157,15 @@ mark_votes(struct msg_wan_family *w)
 				     address_equal(&w->votes[i].answer, &w->address);
 }
 
+/*
+ * What an earlier process confirmed has a time for people, and no age: only a
+ * wall clock that may have been set could tell it, and a record is written on
+ * the strength of this age. After a start only a new confirmation counts.
+ */
 static int64_t
-age_of(int64_t at_ms, int64_t wall_at, int64_t now_ms)
+age_of(int64_t at_ms, int64_t now_ms)
 {
-	int64_t age;
-
-	if (at_ms)
-		return now_ms - at_ms;
-	if (!wall_at)
-		return -1;
-	/* of an earlier process: the wall clock is all there is; one set back says nothing */
-	age = clock_wall() - wall_at;
-	return age >= 0 ? age : -1;
+	return at_ms ? now_ms - at_ms : -1;
 }
 
 static void
@@ -202,8 +199,8 @@ send_all(struct publisher *p, int64_t now_ms)
 	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++) {
 		struct msg_wan_family *w = msg_wan_family(&p->wan, f);
 
-		w->confirmed_age_ms = age_of(p->times[f].confirmed_ms, w->confirmed_at, now_ms);
-		w->checked_age_ms = age_of(p->times[f].checked_ms, w->checked_at, now_ms);
+		w->confirmed_age_ms = age_of(p->times[f].confirmed_ms, now_ms);
+		w->checked_age_ms = age_of(p->times[f].checked_ms, now_ms);
 	}
 	json = msg_encode_wan(&p->wan);
 	emit(json, p);

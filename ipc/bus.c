@@ -1,6 +1,7 @@
 #include "ipc/bus.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <nng/nng.h>
 #include <nng/protocol/pubsub0/pub.h>
 #include <nng/protocol/pubsub0/sub.h>
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
@@ -32,6 +33,7 @@
 
 struct bus_publisher {
 	nng_socket socket;
+	int lock; /* held as long as the path is ours */
 	int wake; /* eventfd: written by nng's threads when a subscriber came */
 	bool resend;
 	int64_t due_ms;  /* when the state was asked for last */
@@ -91,34 +93,33 @@ path_fits(const char *path)
 }
 
 /*
- * NULL if the path is free, else what is wrong with it. A socket that nobody
- * listens on was left by a dead process and is removed. nng would do so too,
- * but where somebody does listen, its failing listener removes that socket.
+ * Make the path free: NULL, or what is wrong with it. Who holds the lock beside
+ * the socket owns the path, so a socket found there was left by a dead process.
+ * Trying to connect instead would harm a living one: a peer that is gone before
+ * nng has sent its greeting ends nng's listener for good (nng 1.5.2 takes EPIPE
+ * for its own closing).
  */
 static const char *
-clear_path(const char *path)
+claim_path(struct bus_publisher *p, const char *path)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	const char *trouble = NULL;
+	char *lock = mem_printf("%.*s.lock", (int)(strlen(path) - strlen(".sock")), path);
 	struct stat st;
-	int fd;
 
-	if (!path_fits(path))
+	if (!path_fits(path)) {
+		free(lock);
 		return "the path is too long for a socket";
-	if (lstat(path, &st) != 0)
-		return NULL;
-	if (!S_ISSOCK(st.st_mode))
-		return "what is there is not a socket";
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
+	}
+	p->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	free(lock);
+	if (p->lock < 0)
 		return strerror(errno);
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0 || errno == EAGAIN)
-		trouble = "another process does";
-	else if (errno != ECONNREFUSED || (unlink(path) != 0 && errno != ENOENT))
-		trouble = strerror(errno);
-	close(fd);
-	return trouble;
+	if (flock(p->lock, LOCK_EX | LOCK_NB) != 0)
+		return errno == EWOULDBLOCK ? "another process does" : strerror(errno);
+	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		return "what is there is not a socket";
+	if (unlink(path) != 0 && errno != ENOENT)
+		return strerror(errno);
+	return NULL;
 }
 
 /* Runs on a thread of nng. */
@@ -159,11 +160,12 @@ bus_publisher_new(const char *dir, const char *name, const char **why)
 	const char *trouble;
 	int rc;
 
+	p->lock = -1;
 	p->wake = new_wake();
 	p->resend = true;
 	p->failures = (struct log_limit){ .burst = 1, .interval_ms = 60000 };
 	*why = sentence;
-	trouble = clear_path(path);
+	trouble = claim_path(p, path);
 	if (trouble != NULL) {
 		snprintf(sentence, sizeof(sentence), "cannot listen at %.300s: %s", path, trouble);
 		goto fail;
@@ -197,6 +199,8 @@ bus_publisher_free(struct bus_publisher *p)
 		nng_close(p->socket);
 	}
 	close(p->wake);
+	if (p->lock >= 0)
+		close(p->lock); /* the file stays: removing it would race with the next holder */
 	free(p);
 }
 

@@ -19,7 +19,8 @@ struct bus_publisher;
 struct bus_subscriber;
 
 /*
- * Listen at DIR/NAME.sock; a socket left by a dead process is replaced.
+ * Listen at DIR/NAME.sock; a socket left by a dead process is replaced. A lock
+ * on DIR/NAME.lock, which stays there, tells a dead one from a living one.
  * NULL with *why (a sentence, valid until the next call) if that fails.
  */
 struct bus_publisher *bus_publisher_new(const char *dir, const char *name, const char **why);

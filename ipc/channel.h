@@ -39,8 +39,9 @@ struct channel;
 /*
  * What a worker does first: blocks its signals and takes them through a
  * signalfd, reads its part of the configuration, starts the log as the part
- * says, takes the channel. Exits with a sentence if it was not started by a
- * supervisor. unit is its default name.
+ * says, takes the channel, and removes the supervisor's variables. unit is its
+ * default name. Exits with a sentence: 64 if it was not started by a
+ * supervisor; 70 if what the supervisor handed over is malformed, now or later.
  */
 struct channel *channel_open(const char *unit);
 void channel_close(struct channel *c);

@@ -113,7 +113,7 @@ default_sources(struct config_detector *d)
 	d->nsources = sizeof(builtin_sources) / sizeof(builtin_sources[0]);
 	d->sources = mem_new(d->nsources, sizeof(*d->sources));
 	for (size_t i = 0; i < d->nsources; i++) {
-		d->sources[i].operator= mem_strdup(builtin_sources[i].operator);
+		config_schema_set(&d->sources[i].operator, builtin_sources[i].operator);
 		d->sources[i].format = builtin_sources[i].format;
 		d->sources[i].ipv4 = builtin_sources[i].ipv4;
 		d->sources[i].ipv6 = builtin_sources[i].ipv6;

@@ -240,9 +240,9 @@ void config_report_free(struct config_report *report);
 
 /*
  * Read and check the file (NULL: none, defaults and environment alone) and the
- * environment (as main() gets it), which is only read. All mistakes are found in one pass; report
- * (zeroed by the caller) has them, and the warnings, whether it succeeds or
- * not. Returns the configuration, for config_free(), or NULL if there was an
+ * environment (as main() gets it), which is only read. All mistakes are found
+ * in one pass; report (zeroed by the caller) has them, and the warnings,
+ * whether it succeeds or not. Returns the configuration, for config_free(), or NULL if there was an
  * error. Files that it names are looked at (may they be read?), not kept open.
  */
 struct config *config_load(const char *path, char *const *env, struct config_report *report);
@@ -251,6 +251,8 @@ void config_free(struct config *c);
 
 /* Does some record need an address of this family? */
 bool config_needs(const struct config *c, enum address_family family);
+/* How many different operators the sources for this family have. */
+unsigned config_operators(const struct config *c, enum address_family family);
 
 /* Names as they stand in the file. Never NULL; "invalid" for a value that is none. */
 const char *config_unit_name(enum config_unit unit);

@@ -193,7 +193,7 @@ check_source_twin(struct config_loading *load, const struct config_node *sources
 	const struct config_source *all = load->config->detector.sources, *s = &all[i];
 
 	for (size_t j = 0; j < i; j++) {
-		if (all[j].url == NULL || all[j].operator== NULL)
+		if (!all[j].url || !all[j].operator)
 			continue;
 		if (strcasecmp(all[j].host, s->host) == 0 && !config_host_is_loopback(s->host) &&
 		    strcmp(all[j].operator, s->operator) != 0)
@@ -209,9 +209,10 @@ check_source_twin(struct config_loading *load, const struct config_node *sources
 	}
 }
 
-static unsigned
-count_operators(const struct config_detector *d, enum address_family family)
+unsigned
+config_operators(const struct config *c, enum address_family family)
 {
+	const struct config_detector *d = &c->detector;
 	unsigned n = 0;
 
 	for (size_t i = 0; i < d->nsources; i++) {
@@ -233,7 +234,7 @@ static void
 check_quorum(struct config_loading *load, enum address_family family, const char *name)
 {
 	const struct config_detector *d = &load->config->detector;
-	unsigned n = count_operators(d, family);
+	unsigned n = config_operators(load->config, family);
 
 	if (n == 0)
 		config_error_at(load, "detector.sources",

@@ -280,6 +280,36 @@ START_TEST(kinds_that_contradict_each_other)
 }
 END_TEST
 
+/*
+ * Two liars of one kind among five: what is known stays in any case, so it is
+ * agreed on where both kinds have operators that name it. A change is not
+ * believed like this.
+ */
+START_TEST(kinds_that_contradict_each_other_about_what_is_known)
+{
+	const struct given g[] = {
+		{ "alpha", SOURCE_HTTPS, B },   { "bravo", SOURCE_HTTPS, B },
+		{ "charlie", SOURCE_HTTPS, A }, { "delta", SOURCE_STUN, A },
+		{ "echo", SOURCE_STUN, A },     { 0 },
+	};
+	const struct given proxy[] = {
+		{ "alpha", SOURCE_HTTPS, A },   { "bravo", SOURCE_HTTPS, A },
+		{ "charlie", SOURCE_HTTPS, A }, { "delta", SOURCE_STUN, B },
+		{ "echo", SOURCE_STUN, B },     { 0 },
+	};
+	struct agreement out = judge(g, 0, A);
+
+	expect_agreed(&out, A, 3);
+	ck_assert(!out.votes[0].agrees && !out.votes[1].agrees);
+	out = judge(g, 0, C);
+	ck_assert_int_eq(out.verdict, AGREEMENT_HELD);
+	out = judge(g, 0, "");
+	ck_assert_int_eq(out.verdict, AGREEMENT_HELD);
+	out = judge(proxy, 0, A);
+	ck_assert_int_eq(out.verdict, AGREEMENT_HELD);
+}
+END_TEST
+
 /* An operator asked in both ways is evidence for both. */
 START_TEST(kinds_within_operators)
 {
@@ -387,6 +417,7 @@ main(void)
 	tcase_add_loop_test(tc, what_may_not_be_published_is_no_vote, 0, 3);
 	tcase_add_test(tc, a_number_as_quorum);
 	tcase_add_test(tc, kinds_that_contradict_each_other);
+	tcase_add_test(tc, kinds_that_contradict_each_other_about_what_is_known);
 	tcase_add_test(tc, kinds_within_operators);
 	tcase_add_test(tc, more_operators_than_fit);
 	tcase_add_loop_test(tc, agrees_only_on_what_a_quorum_named, 0, 20);

@@ -1,8 +1,12 @@
+#include <arpa/inet.h>
 #include <check.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "http_rig.h"
@@ -514,6 +518,40 @@ START_TEST(survives_servers_that_speak_no_tls)
 }
 END_TEST
 
+/*
+ * A listener whose queue is full drops whoever else wants to connect, as a
+ * firewall does.
+ */
+START_TEST(ends_at_the_deadline_without_a_connection)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int full = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), waiting[4];
+	socklen_t len = sizeof(at);
+	struct http_request request;
+	struct http_rig r;
+	char where[64];
+
+	ck_assert_int_eq(bind(full, (const struct sockaddr *)&at, sizeof(at)), 0);
+	ck_assert_int_eq(listen(full, 0), 0);
+	ck_assert_int_eq(getsockname(full, (struct sockaddr *)&at, &len), 0);
+	for (int i = 0; i < 4; i++) {
+		waiting[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		connect(waiting[i], (const struct sockaddr *)&at, sizeof(at));
+	}
+	http_rig_start(&r);
+	snprintf(where, sizeof(where), "http://127.0.0.1:%u/", (unsigned)ntohs(at.sin_port));
+	request = http_rig_get(where);
+	request.timeout_ms = 500;
+	ck_assert_int_eq(ask(&r, &request, "accepted no connection within 0.5 s"),
+			 HTTP_ERR_TIMEOUT);
+	http_rig_stop(&r);
+	for (int i = 0; i < 4; i++)
+		close(waiting[i]);
+	close(full);
+}
+END_TEST
+
 START_TEST(names_errors)
 {
 	for (int i = 0; i < HTTP_ERROR__MAX; i++)
@@ -551,6 +589,7 @@ cases(void)
 	tcase_add_loop_test(tc, is_freed_with_calls_under_way, 0, 6);
 	tcase_add_test(tc, trusts_only_the_given_authority);
 	tcase_add_test(tc, survives_servers_that_speak_no_tls);
+	tcase_add_test(tc, ends_at_the_deadline_without_a_connection);
 	tcase_add_test(tc, names_errors);
 	return tc;
 }

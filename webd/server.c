@@ -155,15 +155,20 @@ handle(void *arg, struct MHD_Connection *connection, const char *url, const char
 
 	(void)version;
 	(void)upload;
-	if (r != NULL) {
-		/* already answered: whatever body still comes is dropped */
+	if (r == NULL) {
+		*context = r = mem_new(1, sizeof(*r));
+		r->started_ns = nanoseconds();
+		r->method = webd_method_of(method);
+		r->path = webd_path_of(url);
+		/* an answer given here, before a body is read, closes the connection */
+		if (!has_body(connection))
+			return MHD_YES;
+	}
+	if (*upload_size > 0) {
+		/* more of a body that was refused already */
 		*upload_size = 0;
 		return MHD_YES;
 	}
-	*context = r = mem_new(1, sizeof(*r));
-	r->started_ns = nanoseconds();
-	r->method = webd_method_of(method);
-	r->path = webd_path_of(url);
 	which = choose(site, r, connection);
 	if (which == ANSWER__MAX)
 		return answer_with_stream(s, r, connection);

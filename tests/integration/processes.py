@@ -1,7 +1,9 @@
 """What /proc says about the processes of a system under test."""
 
+import ctypes
 import os
 import pathlib
+import signal
 
 UNITS = {"esddns-detector": "detector", "esddns-updater": "updater", "esddns-webd": "webd"}
 
@@ -87,3 +89,36 @@ def holds(memory, start, end, needle):
             pass        # a page that cannot be read holds nothing
         start += piece
     return False
+
+
+def tasks_of(pid):
+    """[(thread, its state, the process that traces it)]"""
+    found = []
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except FileNotFoundError:
+        return found
+    for thread in threads:
+        fields = dict(line.split(":\t", 1) for line in
+                      read(pid, f"task/{thread}/status").decode().splitlines() if ":\t" in line)
+        if fields:
+            found.append((int(thread), fields["State"][0], int(fields["TracerPid"])))
+    return found
+
+
+def stuck_leak_check(pid):
+    """The thread that the process's own leak check waits for in vain, or None.
+
+    LeakSanitizer stops all threads with SIGSTOP from a tracer, a child of the process. A SIGCONT to
+    the process group, which follows the supervisor's SIGTERM, takes such a SIGSTOP back if it comes
+    at that very moment; then the tracer waits for ever.
+    """
+    for thread, state, tracer in tasks_of(pid):
+        if state == "S" and tracer and (stat(tracer) or (0, 0, 0))[2] == pid:
+            return thread
+    return None
+
+
+def stop_thread(pid, thread):
+    """What the leak check had asked for."""
+    ctypes.CDLL(None).tgkill(pid, thread, int(signal.SIGSTOP))
