@@ -287,6 +287,15 @@ renew_channel(struct resolver *r)
 			ask(q);
 }
 
+static void
+finish_without_server(struct resolve_query *q)
+{
+	q->result.error = q->result.n != 0            ? NULL
+			  : q->family == ADDRESS_IPV4 ? "is no IPv4 address"
+						      : "is no IPv6 address";
+	q->state = QUERY_DONE;
+}
+
 static bool
 take_literal(struct resolve_query *q)
 {
@@ -296,33 +305,35 @@ take_literal(struct resolve_query *q)
 		return false;
 	if (q->family == ADDRESS_NONE || q->family == a.family)
 		q->result.addresses[q->result.n++] = a;
-	q->result.error = q->result.n != 0            ? NULL
-			  : q->family == ADDRESS_IPV4 ? "is no IPv4 address"
-						      : "is no IPv6 address";
-	q->state = QUERY_DONE;
+	finish_without_server(q);
 	return true;
 }
 
-/*
- * localhost and what is below it (RFC 6761, section 6.3). c-ares knows them too, but 1.18 loses
- * the memory of the name where the hosts file has no line for the family.
- */
+static bool
+is_localhost(const char *host)
+{
+	static const char name[] = "localhost";
+	size_t len = strlen(host), end = sizeof(name) - 1;
+
+	return len >= end && strcasecmp(host + len - end, name) == 0 &&
+	       (len == end || host[len - end - 1] == '.');
+}
+
+/* RFC 6761, section 6.3: localhost and what is below it are never asked of a server. */
 static bool
 take_localhost(struct resolve_query *q)
 {
 	static const struct address loopback[] = {
-		{ .family = ADDRESS_IPV4, .bytes = { 127, 0, 0, 1 } },
-		{ .family = ADDRESS_IPV6, .bytes = { [15] = 1 } },
+		{ ADDRESS_IPV4, { 127, 0, 0, 1 } },
+		{ ADDRESS_IPV6, { [15] = 1 } },
 	};
-	size_t len = strlen(q->host), tail = strlen("localhost");
 
-	if (len < tail || strcasecmp(q->host + len - tail, "localhost") != 0 ||
-	    (len > tail && q->host[len - tail - 1] != '.'))
+	if (!is_localhost(q->host))
 		return false;
-	for (size_t i = 0; i < sizeof(loopback) / sizeof(loopback[0]); i++)
+	for (size_t i = 0; i < 2; i++)
 		if (q->family == ADDRESS_NONE || q->family == loopback[i].family)
 			q->result.addresses[q->result.n++] = loopback[i];
-	q->state = QUERY_DONE;
+	finish_without_server(q);
 	return true;
 }
 

@@ -29,15 +29,19 @@ jittered(int64_t ms, uint32_t random)
 	return ms - ms / 10 * (int64_t)(random % 1024) / 1024;
 }
 
-/* ROUNDS_RETRY_MS, doubled for each failure in a row, at most the interval. */
+/*
+ * Doubled for each failure in a row. A host that was offline for long must not
+ * wait for a whole interval when its network is back.
+ */
 static int64_t
 retry_delay(const struct rounds *r)
 {
+	int64_t longest = min64(ROUNDS_RETRY_MAX_MS, r->limits.interval_ms);
 	int64_t delay = ROUNDS_RETRY_MS;
 
-	for (unsigned n = 1; n < r->failures && delay < r->limits.interval_ms; n++)
+	for (unsigned n = 1; n < r->failures && delay < longest; n++)
 		delay *= 2;
-	return min64(delay, r->limits.interval_ms);
+	return min64(delay, longest);
 }
 
 static void

@@ -26,8 +26,9 @@
 #define ROUNDS_GAP_MS 1000
 /* Rounds that the network's events start, while they find nothing new, are at most this far. */
 #define ROUNDS_NETWORK_GAP_MAX_MS 60000
-/* The first retry after a round without agreement; doubles up to the interval. */
+/* The first retry after a round without agreement; doubles up to the longest, or the interval. */
 #define ROUNDS_RETRY_MS 5000
+#define ROUNDS_RETRY_MAX_MS 60000
 
 enum rounds_event_type {
 	ROUNDS_EV_TICK,            /* time passed: call at rounds_next_deadline() */

@@ -169,8 +169,28 @@ START_TEST(finds_addresses_of_the_asked_family)
 	resolve(&r, "alias.test", ADDRESS_IPV4, &o);
 	ck_assert_str_eq(o.error, "");
 	ck_assert_str_eq(o.addresses[0], "192.0.2.1");
-	resolve(&r, "localhost", ADDRESS_NONE, &o);
-	ck_assert(holds(&o, "127.0.0.1") && holds(&o, "::1"));
+	rig_stop(&r);
+}
+END_TEST
+
+/* RFC 6761, section 6.3: whatever the hosts file says, and without asking anyone. */
+START_TEST(knows_localhost_by_itself)
+{
+	static const char *const names[] = { "localhost", "LocalHost", "www.localhost" };
+	struct outcome o;
+	struct rig r;
+
+	own_net_write("/etc/hosts", "127.0.0.1 localhost\n");
+	rig_start(&r, "nameserver 127.0.0.1\n");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		resolve(&r, names[i], ADDRESS_NONE, &o);
+		ck_assert(o.n == 2 && holds(&o, "127.0.0.1") && holds(&o, "::1"));
+		resolve(&r, names[i], ADDRESS_IPV6, &o);
+		ck_assert(o.n == 1 && holds(&o, "::1"));
+	}
+	ck_assert_uint_eq(r.servers[0].asked, 0);
+	resolve(&r, "notlocalhost", ADDRESS_IPV4, &o);
+	ck_assert_uint_eq(o.n, 0);
 	rig_stop(&r);
 }
 END_TEST
@@ -237,23 +257,24 @@ START_TEST(survives_hostile_names)
 					     ".a.test", "a b.test",  "a\nb.test",  "\xFF\xFE",
 					     "1.2.3",   "1.2.3.4.5", "256.1.1.1",  "0x7f.1",
 					     "[::1]",   "::1%lo",    "a/../b.test" };
-	char longest[2000];
+	enum { N = sizeof(names) / sizeof(names[0]) };
+	char longest[2000], label[65];
 	struct outcome o;
 	struct rig r;
 
 	rig_start(&r, "nameserver 127.0.0.1\n");
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		resolve(&r, names[i], ADDRESS_IPV4, &o);
-		/* c-ares reads short dotted forms as inet_aton() does not: no address from them */
-		ck_assert_msg(o.n == 0, "\"%s\" became %s", names[i], o.addresses[0]);
-	}
 	memset(longest, 'a', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
-	resolve(&r, longest, ADDRESS_IPV4, &o);
-	ck_assert_uint_eq(o.n, 0);
-	longest[64] = '\0';
-	resolve(&r, longest, ADDRESS_IPV4, &o);
-	ck_assert_uint_eq(o.n, 0);
+	memset(label, 'b', sizeof(label) - 1);
+	label[sizeof(label) - 1] = '\0';
+	for (size_t i = 0; i < N + 2; i++) {
+		const char *name = i < N ? names[i] : i == N ? longest : label;
+
+		look_up(&r, name, ADDRESS_IPV4, 200, &o);
+		await(&r, (int)i + 1);
+		/* what address.h takes for no address must not become one here */
+		ck_assert_msg(o.n == 0, "\"%s\" became %s", name, o.addresses[0]);
+	}
 	rig_stop(&r);
 }
 END_TEST
@@ -550,6 +571,7 @@ cases(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, finds_addresses_of_the_asked_family);
+	tcase_add_test(tc, knows_localhost_by_itself);
 	tcase_add_test(tc, words_what_there_is_not);
 	tcase_add_test(tc, bounds_the_addresses);
 	tcase_add_test(tc, believes_no_forged_answer);

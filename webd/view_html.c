@@ -54,9 +54,10 @@ has_changes(const struct webd_state *s)
 }
 
 static void
-put_changes(const struct webd_state *s, int64_t wall_ms, struct buf *b)
+put_changes(const struct webd_state *s, int64_t now_ms, int64_t wall_ms, struct buf *b)
 {
-	buf_adds(b, "<section class=\"card\">\n<h2>Changes of the address</h2>\n");
+	buf_printf(b, "<section class=\"card%s\">\n<h2>Changes of the address</h2>\n",
+		   webd_link_alive(s, s->wan_link, now_ms) ? "" : " stale");
 	if (!has_changes(s))
 		buf_adds(b, "<p class=\"quiet\">No address was published yet.</p>\n");
 	else
@@ -94,7 +95,7 @@ view_html(const struct webd_state *s, int64_t now_ms, int64_t wall_ms, struct bu
 	buf_adds(out, "</div>\n");
 	view_records(s, now_ms, out);
 	view_votes(s, now_ms, out);
-	put_changes(s, wall_ms, out);
+	put_changes(s, now_ms, wall_ms, out);
 	buf_adds(out, "<div class=\"pair\">\n");
 	view_leader(s, out);
 	view_units(s, now_ms, wall_ms, out);

@@ -91,6 +91,11 @@ put_address_card(const struct webd_state *s, enum address_family family, int64_t
 		html_age(b, webd_confirmed_age(s, family, now_ms), f->confirmed_at);
 		buf_adds(b, s->confirmed_ms[family] < 0 ? ".</p>\n" : " ago.</p>\n");
 	}
+	if (s->checked_ms[family] >= 0)
+		buf_printf(b,
+			   "<p class=\"quiet\">In the last round %u of %u operators agreed; %u are "
+			   "needed.</p>\n",
+			   f->agreed, f->asked, f->needed);
 	if (f->reason[0] != '\0') {
 		buf_adds(b, "<p class=\"notice\">");
 		html_text(b, f->reason);

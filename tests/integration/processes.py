@@ -114,7 +114,7 @@ def stuck_leak_check(pid):
     at that very moment; then the tracer waits for ever.
     """
     for thread, state, tracer in tasks_of(pid):
-        if state == "S" and tracer and (stat(tracer) or (0, 0, 0))[2] == pid:
+        if state in "RS" and tracer and (stat(tracer) or (0, 0, 0))[2] == pid:
             return thread
     return None
 

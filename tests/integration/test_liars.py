@@ -109,7 +109,7 @@ def test_three_that_lie_differently_change_nothing(box, running):
     {"mode": "silent"},
     {"mode": "close"},
     {"mode": "truncate"},
-    {"mode": "drip", "seconds": 1},
+    {"mode": "drip", "seconds": 3},
 ], ids=["html", "503", "words", "redirect", "silent", "close", "truncate", "drip"])
 def test_no_answer_keeps_the_old_address(box, running, fault):
     writes = box.counts()["gandi.PUT"]

@@ -23,9 +23,9 @@ def apex(box):
 
 def assert_attention(system, kind, *words):
     """One sentence: in the API, on the page, in the log once; a metric; nothing restarts."""
-    pids = system.units()
     state = system.wait_state(lambda s: s["records"][0]["state"] == "attention",
                               "the record needs a person")
+    pids = system.units()
     record = state["records"][0]
     assert record["error_type"] == kind
     sentence = record["error"]
@@ -39,7 +39,8 @@ def assert_attention(system, kind, *words):
     assert system.metric("esddns_dns_update_failures_total", domain=record["fqdn"],
                          error_type=kind) >= 1
     assert system.ask("/healthz").status == 200
-    assert system.units() == pids and all(u["restarts"] == 0 for u in state["units"])
+    assert system.units() == pids
+    assert all(u["restarts"] == 0 for u in system.state()["units"])
     return sentence
 
 
