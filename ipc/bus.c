@@ -25,6 +25,7 @@
 #define COALESCE_MS 200  /* at most five times a second, however many subscribers come */
 #define LINGER_MS 50     /* nng_close() loses what its threads have not sent yet */
 #define SILENCE_MS 75000 /* two resends missed, and a margin */
+#define PROBE_MS 5000    /* in which a new connection of one's own must be served */
 #define RECONNECT_MIN_MS 10
 #define RECONNECT_MAX_MS 500
 #define RECEIVE_BUDGET 64 /* messages in one pass: a flood must not starve the loop */
@@ -33,6 +34,10 @@
 
 struct bus_publisher {
 	nng_socket socket;
+	char *url;
+	nng_listener listener;
+	nng_socket probe; /* see start_probe(); its id is 0 while there is none */
+	int64_t probe_ms;
 	int lock; /* held as long as the path is ours */
 	int wake; /* eventfd: written by nng's threads when a subscriber came */
 	bool resend;
@@ -134,21 +139,65 @@ subscriber_came(nng_pipe pipe, nng_pipe_ev event, void *arg)
 }
 
 static int
-publisher_listen(struct bus_publisher *p, const char *path)
+listen_anew(struct bus_publisher *p)
 {
-	char *url = mem_printf("ipc://%s", path);
-	nng_listener listener;
+	int rc = nng_listener_create(&p->listener, p->socket, p->url);
+
+	if (rc == 0 && (rc = nng_listener_set_int(p->listener, NNG_OPT_IPC_PERMISSIONS, 0600)) == 0)
+		rc = nng_listener_start(p->listener, 0);
+	return rc;
+}
+
+static int
+publisher_listen(struct bus_publisher *p)
+{
 	int rc;
 
 	if ((rc = nng_pub0_open(&p->socket)) == 0 &&
 	    (rc = nng_socket_set_int(p->socket, NNG_OPT_SENDBUF, QUEUE_LENGTH)) == 0 &&
 	    (rc = nng_socket_set_size(p->socket, NNG_OPT_RECVMAXSZ, MSG_SIZE_MAX)) == 0 &&
-	    (rc = nng_pipe_notify(p->socket, NNG_PIPE_EV_ADD_POST, subscriber_came, p)) == 0 &&
-	    (rc = nng_listener_create(&listener, p->socket, url)) == 0 &&
-	    (rc = nng_listener_set_int(listener, NNG_OPT_IPC_PERMISSIONS, 0600)) == 0)
-		rc = nng_listener_start(listener, 0);
-	free(url);
+	    (rc = nng_pipe_notify(p->socket, NNG_PIPE_EV_ADD_POST, subscriber_came, p)) == 0)
+		rc = listen_anew(p);
 	return rc;
+}
+
+static void
+end_probe(struct bus_publisher *p)
+{
+	if (nng_socket_id(p->probe) > 0)
+		nng_close(p->probe);
+	p->probe = (nng_socket)NNG_SOCKET_INITIALIZER;
+	p->probe_ms = CLOCK_NEVER;
+}
+
+/*
+ * A subscriber that is killed while it connects may end nng's listener (see
+ * claim_path()), and nothing tells us: new subscribers would be connected by the
+ * kernel and never served. So the publisher connects to itself from time to
+ * time; if that does not show, the listener is made anew.
+ */
+static void
+start_probe(struct bus_publisher *p, int64_t now_ms)
+{
+	end_probe(p);
+	if (nng_sub0_open(&p->probe) != 0 ||
+	    nng_dial(p->probe, p->url, NULL, NNG_FLAG_NONBLOCK) != 0) {
+		end_probe(p); /* out of memory or descriptors: tried again with the next resend */
+		return;
+	}
+	p->probe_ms = now_ms + PROBE_MS;
+}
+
+static void
+replace_listener(struct bus_publisher *p)
+{
+	int rc;
+
+	end_probe(p);
+	nng_listener_close(p->listener);
+	rc = listen_anew(p);
+	log_warn("the bus served no new connection; its listener was made anew",
+		 LOG_S("url", p->url), LOG_S("error", rc != 0 ? nng_strerror(rc) : NULL));
 }
 
 struct bus_publisher *
@@ -161,6 +210,7 @@ bus_publisher_new(const char *dir, const char *name, const char **why)
 	int rc;
 
 	p->lock = -1;
+	p->probe_ms = CLOCK_NEVER;
 	p->wake = new_wake();
 	p->resend = true;
 	p->failures = (struct log_limit){ .burst = 1, .interval_ms = 60000 };
@@ -170,7 +220,8 @@ bus_publisher_new(const char *dir, const char *name, const char **why)
 		snprintf(sentence, sizeof(sentence), "cannot listen at %.300s: %s", path, trouble);
 		goto fail;
 	}
-	rc = publisher_listen(p, path);
+	p->url = mem_printf("ipc://%s", path);
+	rc = publisher_listen(p);
 	if (rc != 0) {
 		snprintf(sentence, sizeof(sentence), "cannot listen at %.300s: %s", path,
 			 nng_strerror(rc));
@@ -192,6 +243,7 @@ bus_publisher_free(struct bus_publisher *p)
 
 	if (p == NULL)
 		return;
+	end_probe(p);
 	if (nng_socket_id(p->socket) > 0) {
 		rest = p->sent_ms != 0 ? p->sent_ms + LINGER_MS - clock_now() : 0;
 		if (rest > 0)
@@ -201,6 +253,7 @@ bus_publisher_free(struct bus_publisher *p)
 	close(p->wake);
 	if (p->lock >= 0)
 		close(p->lock); /* the file stays: removing it would race with the next holder */
+	free(p->url);
 	free(p);
 }
 
@@ -229,15 +282,24 @@ bus_publisher_prepare(struct bus_publisher *p, struct pollset *set, int64_t now_
 
 	pollset_add(set, p->wake, POLLIN);
 	pollset_wake_at(set, p->due_ms == 0 || next_ms < now_ms ? now_ms : next_ms);
+	pollset_wake_at(set, p->probe_ms);
 }
 
 bool
 bus_due(struct bus_publisher *p, const struct pollset *set, int64_t now_ms)
 {
-	if ((pollset_events(set, p->wake) & POLLIN) != 0 && take_wake(p->wake))
+	bool periodic = p->due_ms != 0 && now_ms >= p->due_ms + RESEND_MS;
+
+	if ((pollset_events(set, p->wake) & POLLIN) != 0 && take_wake(p->wake)) {
 		p->resend = true;
+		end_probe(p);
+	} else if (now_ms >= p->probe_ms) {
+		replace_listener(p);
+	}
 	if (p->due_ms != 0 && now_ms < p->due_ms + (p->resend ? COALESCE_MS : RESEND_MS))
 		return false;
+	if (periodic)
+		start_probe(p, now_ms);
 	p->resend = false;
 	p->due_ms = now_ms;
 	return true;

@@ -283,7 +283,17 @@ config_free(struct config *c)
 	config_endpoints_free(&c->webd.metrics);
 	for (unsigned i = 0; i < CONFIG_UNIT__MAX; i++)
 		config_args_free(&c->units[i]);
+	free(c->token_variable);
 	free(c);
+}
+
+/* The file, if there is one, into the tree. */
+static bool
+read_file(struct config_loading *load)
+{
+	if (load->path == NULL)
+		return true;
+	return config_file_is_ini(load->path) ? config_dnsini_read(load) : config_yaml_read(load);
 }
 
 struct config *
@@ -297,12 +307,16 @@ config_load(const char *path, char *const *env, struct config_report *report)
 		.env = env,
 	};
 
-	if (path == NULL || config_yaml_read(&load)) {
+	for (unsigned i = 0; i < CONFIG_VARIABLE__MAX; i++)
+		load.variables[i] = mem_strdup(config_env_variables[i]);
+	if (read_file(&load)) {
 		config_env_apply(&load);
 		config_keys_apply(&load);
 		config_check(&load);
 	}
 	config_node_free(load.root);
+	for (unsigned i = 0; i < CONFIG_VARIABLE__MAX; i++)
+		free(load.variables[i]);
 	config_report_sort(report);
 	if (report->nerrors == 0)
 		return load.config;

@@ -1,5 +1,6 @@
 /*
- * The configuration: one YAML file and a few variables of the environment,
+ * The configuration: one YAML file (or a dns.ini of the original, which is what
+ * a name that ends with .ini says) and a few variables of the environment,
  * checked as a whole into one plain struct that the supervisor owns. Workers
  * never see it: each gets its own part, see supervisor/parts.h.
  *
@@ -219,7 +220,8 @@ struct config {
 	struct config_cluster cluster;
 	struct config_webd webd;
 	struct config_directives units[CONFIG_UNIT__MAX];
-	bool token_in_environment; /* GANDI_API_KEY or API_KEY is set and not empty */
+	bool token_in_environment; /* token_variable, GANDI_API_KEY or API_KEY is set, not empty */
+	char *token_variable;      /* that a dns.ini names, asked before the other two; or NULL */
 };
 
 /* What was found wrong or worth a warning; sentences, each with its place in front. */

@@ -1,7 +1,8 @@
 /*
  * The variables that the original promised (facts/contract.md). Each becomes
  * nodes laid over the tree of the file, so that the same tables read and check
- * it, and a complaint names the variable.
+ * it, and a complaint names the variable. Those of the record may have other
+ * names, which stand in a dns.ini.
  */
 #include <string.h>
 
@@ -25,12 +26,7 @@ config_env_get(char *const *env, const char *name)
 static void
 lay_text(struct config_node *map, const char *key, const char *variable, const char *value)
 {
-	struct config_node *node = config_node_new(CONFIG_NODE_TEXT, 0);
-
-	node->text = mem_strdup(value);
-	node->variable = variable;
-	config_node_remove(map, key);
-	config_node_add(map, key, node);
+	config_node_lay(map, key, value)->variable = variable;
 }
 
 /* The mapping of this name; NULL if the file has something else there. */
@@ -48,30 +44,33 @@ section(struct config_loading *load, const char *key)
 	return node->kind == CONFIG_NODE_MAP ? node : NULL;
 }
 
-/* The variables beside TARGET_DOMAIN_FQDN, and the key that each stands for. */
-static const struct {
-	const char *variable;
-	const char *key;
-} record_variables[] = {
-	{ "RECORD_NAME_ROOT", "name" },
-	{ "RECORD_TYPE_A", "type" },
-	{ "RECORD_TTL", "ttl" },
+const char *const config_env_variables[CONFIG_VARIABLE__MAX] = {
+	[CONFIG_VARIABLE_ZONE] = "TARGET_DOMAIN_FQDN",
+	[CONFIG_VARIABLE_NAME] = "RECORD_NAME_ROOT",
+	[CONFIG_VARIABLE_TYPE] = "RECORD_TYPE_A",
+	[CONFIG_VARIABLE_TTL] = "RECORD_TTL",
+};
+
+/* What each of them is in a record. */
+static const char *const record_keys[CONFIG_VARIABLE__MAX] = {
+	[CONFIG_VARIABLE_ZONE] = "zone",
+	[CONFIG_VARIABLE_NAME] = "name",
+	[CONFIG_VARIABLE_TYPE] = "type",
+	[CONFIG_VARIABLE_TTL] = "ttl",
 };
 
 static void
-lay_record(struct config_loading *load, const char *domain)
+lay_record(struct config_loading *load)
 {
 	struct config_node *records = config_node_new(CONFIG_NODE_LIST, 0);
 	struct config_node *record = config_node_new(CONFIG_NODE_MAP, 0);
 
-	records->variable = record->variable = "TARGET_DOMAIN_FQDN";
-	lay_text(record, "zone", "TARGET_DOMAIN_FQDN", domain);
-	for (size_t i = 0; i < sizeof(record_variables) / sizeof(record_variables[0]); i++) {
-		const char *value = config_env_get(load->env, record_variables[i].variable);
+	records->variable = record->variable = load->variables[CONFIG_VARIABLE_ZONE];
+	for (unsigned i = 0; i < CONFIG_VARIABLE__MAX; i++) {
+		const char *value = config_env_get(load->env, load->variables[i]);
 
 		if (value != NULL)
-			lay_text(record, record_variables[i].key, record_variables[i].variable,
-				 value);
+			lay_text(record, record_keys[i], load->variables[i], value);
 	}
 	config_node_remove(load->root, "records");
 	config_node_add(load->root, "records", records);
@@ -81,23 +80,24 @@ lay_record(struct config_loading *load, const char *domain)
 static void
 apply_record(struct config_loading *load)
 {
-	const char *domain = config_env_get(load->env, "TARGET_DOMAIN_FQDN");
+	const char *zone = load->variables[CONFIG_VARIABLE_ZONE];
+	const char *domain = config_env_get(load->env, zone);
 	struct config_node *records = config_node_get(load->root, "records");
 
 	if (domain != NULL && records != NULL && records->kind != CONFIG_NODE_NULL) {
 		config_error(load, records,
-			     "the variable TARGET_DOMAIN_FQDN names a record as well; unset it or "
-			     "remove 'records'");
+			     "the variable %s names a record as well; unset it or remove 'records'",
+			     zone);
 		return;
 	}
 	if (domain != NULL) {
-		lay_record(load, domain);
+		lay_record(load);
 		return;
 	}
-	for (size_t i = 0; i < sizeof(record_variables) / sizeof(record_variables[0]); i++) {
-		if (config_env_get(load->env, record_variables[i].variable) != NULL)
-			config_warn_variable(load, record_variables[i].variable,
-					     "has no effect without TARGET_DOMAIN_FQDN");
+	for (unsigned i = 0; i < CONFIG_VARIABLE__MAX; i++) {
+		if (config_env_get(load->env, load->variables[i]) != NULL)
+			config_warn_variable(load, load->variables[i], "has no effect without %s",
+					     zone);
 	}
 }
 
@@ -132,6 +132,9 @@ config_env_apply(struct config_loading *load)
 		config_error_variable(load, "POD_IP", "%s is not an address",
 				      config_quote(pod_ip, quoted, sizeof(quoted)));
 	}
-	load->config->token_in_environment = config_env_get(load->env, "GANDI_API_KEY") != NULL ||
-					     config_env_get(load->env, "API_KEY") != NULL;
+	load->config->token_in_environment =
+		config_env_get(load->env, "GANDI_API_KEY") != NULL ||
+		config_env_get(load->env, "API_KEY") != NULL ||
+		(load->config->token_variable != NULL &&
+		 config_env_get(load->env, load->config->token_variable) != NULL);
 }

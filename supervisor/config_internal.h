@@ -1,12 +1,12 @@
 /*
  * What the files of the configuration share; nobody else includes this.
  *
- * A load goes through four passes over one tree of nodes: the YAML text
- * becomes the tree (config_yaml.c), the environment is laid over it
- * (config_env.c), the tables of keys carry it into the struct
- * (config_schema.c), and the rules across keys are checked (config_check.c).
- * Every node knows where it came from, so that a complaint at any stage names
- * the line or the variable.
+ * A load goes through four passes over one tree of nodes: the file's text
+ * becomes the tree (config_yaml.c, or config_dnsini.c for a dns.ini), the
+ * environment is laid over it (config_env.c), the tables of keys carry it into
+ * the struct (config_schema.c), and the rules across keys are checked
+ * (config_check.c). Every node knows where it came from, so that a complaint at
+ * any stage names the line or the variable.
  */
 #ifndef SUPERVISOR_CONFIG_INTERNAL_H
 #define SUPERVISOR_CONFIG_INTERNAL_H
@@ -27,9 +27,19 @@ struct config_node {
 	bool quoted;                /* so it is a text, whatever it looks like */
 	unsigned line;              /* of the key, or of a list's entry; 0 for none */
 	const char *variable;       /* that it came from, or NULL for the file; not owned */
+	char *label;                /* its name in a dns.ini, which has other ones; else NULL */
 	bool bad;                   /* an error was reported for it */
 	size_t n;
 	struct config_node **items; /* of a list or a map, in the order of the file */
+};
+
+/* The variables of the environment that a dns.ini may name anew. */
+enum config_variable {
+	CONFIG_VARIABLE_ZONE,
+	CONFIG_VARIABLE_NAME,
+	CONFIG_VARIABLE_TYPE,
+	CONFIG_VARIABLE_TTL,
+	CONFIG_VARIABLE__MAX
 };
 
 struct config_loading {
@@ -38,7 +48,18 @@ struct config_loading {
 	struct config_report *report;
 	const char *path; /* or NULL */
 	char *const *env;
+	char *variables[CONFIG_VARIABLE__MAX]; /* their names; owned */
 };
+
+/* config_file.c */
+
+/*
+ * The whole file at load->path, at most CONFIG_FILE_MAX bytes, with a NUL
+ * behind them; free() it. NULL after an error.
+ */
+char *config_file_read(struct config_loading *load, size_t *len);
+/* Does the name say that this is a dns.ini? */
+bool config_file_is_ini(const char *path);
 
 /* config_yaml.c */
 
@@ -53,13 +74,43 @@ void config_node_free(struct config_node *node);
 void config_node_add(struct config_node *parent, const char *key, struct config_node *child);
 /* The member of a map, or NULL; also for a node that is NULL or no map. */
 struct config_node *config_node_get(const struct config_node *map, const char *key);
+/* Puts a text into a map, in the place of what was there. Returns the node, which the map owns. */
+struct config_node *config_node_lay(struct config_node *map, const char *key, const char *text);
 /* Removes a member, if it is there. */
 void config_node_remove(struct config_node *map, const char *key);
 /* True if nothing in the tree was complained about; also for NULL. */
 bool config_node_sound(const struct config_node *node);
 
+/* config_ini.c and config_dnsini.c */
+
+struct config_ini_entry {
+	char *section; /* "" in front of the first one */
+	char *key;     /* NULL for the line that begins the section */
+	char *value;   /* without white space around it; lines that go on stand behind newlines */
+	unsigned line;
+};
+
+struct config_ini {
+	size_t n;
+	struct config_ini_entry *entries; /* in the order of the file */
+};
+
+/*
+ * Take an INI file apart, as Python's configparser would: lines that are
+ * indented go on with a value, ; and # begin comments. False if it cannot be
+ * read; mistakes in single lines are only reported.
+ */
+bool config_ini_read(struct config_loading *load, struct config_ini *ini);
+/* Empties it. */
+void config_ini_free(struct config_ini *ini);
+
+/* Read a dns.ini of the original (facts/contract.md) into load->root; else as config_yaml_read(). */
+bool config_dnsini_read(struct config_loading *load);
+
 /* config_env.c */
 
+/* The names of the contract, until a dns.ini has others. */
+extern const char *const config_env_variables[CONFIG_VARIABLE__MAX];
 /* The variable's value, or NULL if it is unset or empty. */
 const char *config_env_get(char *const *env, const char *name);
 void config_env_apply(struct config_loading *load);

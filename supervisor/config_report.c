@@ -82,7 +82,9 @@ say(struct config_loading *load, bool warning, const struct config_node *node, c
 		buf_printf(&b, "%s: ", node->variable);
 	} else {
 		add_place(&b, load, line);
-		if (path[0] != '\0')
+		if (node->label != NULL)
+			buf_printf(&b, "%s: ", node->label);
+		else if (path[0] != '\0')
 			buf_printf(&b, "%s: ", path);
 	}
 	add_formatted(&b, format, ap);

@@ -1,9 +1,5 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <yaml.h>
 
 #include "common/mem.h"
@@ -44,6 +40,7 @@ config_node_free(struct config_node *node)
 	free(node->items);
 	free(node->key);
 	free(node->text);
+	free(node->label);
 	free(node);
 }
 
@@ -79,6 +76,17 @@ config_node_remove(struct config_node *map, const char *key)
 	memmove(&map->items[i], &map->items[i + 1], (map->n - i - 1) * sizeof(map->items[0]));
 	map->n--;
 	config_node_free(node);
+}
+
+struct config_node *
+config_node_lay(struct config_node *map, const char *key, const char *text)
+{
+	struct config_node *node = config_node_new(CONFIG_NODE_TEXT, 0);
+
+	node->text = mem_strdup(text);
+	config_node_remove(map, key);
+	config_node_add(map, key, node);
+	return node;
 }
 
 bool
@@ -349,53 +357,13 @@ parse_text(struct config_loading *load, const char *text, size_t len)
 	return ok;
 }
 
-/* The whole file, with a NUL behind it; NULL after an error. */
-static char *
-read_text(struct config_loading *load, int fd, size_t *len)
-{
-	char *text = mem_new(CONFIG_FILE_MAX + 2, 1);
-	ssize_t n = 1;
-
-	for (*len = 0; n > 0 && *len <= CONFIG_FILE_MAX;) {
-		n = read(fd, text + *len, CONFIG_FILE_MAX + 1 - *len);
-		if (n < 0 && errno == EINTR)
-			n = 1;
-		else if (n > 0)
-			*len += (size_t)n;
-	}
-	if (n < 0)
-		config_error_line(load, NULL, 0, "cannot be read: %s", strerror(errno));
-	else if (*len > CONFIG_FILE_MAX)
-		config_error_line(load, NULL, 0, "is larger than 1 MiB; no configuration is");
-	else
-		return text;
-	free(text);
-	return NULL;
-}
-
 bool
 config_yaml_read(struct config_loading *load)
 {
-	/* without O_NONBLOCK a fifo would stop us here */
-	int fd = open(load->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
-	char *text = NULL;
 	size_t len;
-	bool ok = false;
+	char *text = config_file_read(load, &len);
+	bool ok = text != NULL && parse_text(load, text, len);
 
-	if (fd < 0) {
-		config_error_line(load, NULL, 0, "cannot be opened: %s", strerror(errno));
-		return false;
-	}
-	if (fstat(fd, &st) < 0)
-		config_error_line(load, NULL, 0, "cannot be looked at: %s", strerror(errno));
-	else if (!S_ISREG(st.st_mode))
-		config_error_line(load, NULL, 0, "is not a regular file");
-	else
-		text = read_text(load, fd, &len);
-	if (text != NULL)
-		ok = parse_text(load, text, len);
 	free(text);
-	close(fd);
 	return ok;
 }

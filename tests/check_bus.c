@@ -377,6 +377,36 @@ START_TEST(noise_on_the_socket_does_no_harm)
 }
 END_TEST
 
+/* A peer that is gone before nng greets it ends nng's listener, most of the time. */
+START_TEST(a_dead_listener_is_made_anew)
+{
+	struct bus_publisher *p = publisher("detector");
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int64_t base_ms = clock_now() - 36000;
+	struct bus_subscriber *s;
+	struct pollset set;
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/detector.sock", dir);
+	for (int i = 0; i < 50; i++) {
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+		if (connect(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+			ck_assert_int_eq(errno, ECONNREFUSED);
+		close(fd);
+	}
+	pollset_reset(&set);
+	ck_assert(bus_due(p, &set, base_ms));
+	ck_assert(bus_due(p, &set, base_ms + 30000)); /* it connects to itself */
+	pass(p, NULL, clock_now() + 500);
+	pollset_reset(&set);
+	bus_due(p, &set, base_ms + 35000);
+	s = bus_subscriber_new(dir, "detector");
+	expect(p, "served again", s);
+	bus_subscriber_free(s);
+	bus_publisher_free(p);
+}
+END_TEST
+
 static unsigned
 open_descriptors(void)
 {
@@ -432,6 +462,7 @@ main(void)
 	tcase_add_test(tc, a_silent_connection_is_dialled_anew);
 	tcase_add_test(tc, the_state_is_due_at_most_five_times_a_second_and_every_30_s);
 	tcase_add_test(tc, noise_on_the_socket_does_no_harm);
+	tcase_add_test(tc, a_dead_listener_is_made_anew);
 	tcase_add_test(tc, nothing_stays_open);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

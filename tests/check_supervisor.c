@@ -1,4 +1,6 @@
 /* The supervisor as a whole, with real processes that behave well or badly. */
+#include "supervised.h"
+
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,212 +18,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/clock.h"
-#include "supervisor/spawn.h"
-
-#define ESDDNS TESTS_BUILDDIR "/../esddns"
-#define HELPER TESTS_BUILDDIR "/helper_worker"
-#define PATIENCE_MS 20000
-
-static char dir[64]; /* of this test */
-static char configuration[80], journal[80], log_file[80];
-static pid_t esddns;
-
-/* --- the harness -------------------------------------------------------------------- */
-
-static void
-make_directory(void)
-{
-	snprintf(dir, sizeof(dir), "/tmp/esddns-check-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	snprintf(configuration, sizeof(configuration), "%s/esddns.yaml", dir);
-	snprintf(journal, sizeof(journal), "%s/journal", dir);
-	snprintf(log_file, sizeof(log_file), "%s/log", dir);
-	/* survivors of a killed supervisor come to us, and cannot hide as somebody's zombies */
-	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	esddns = 0;
-}
-
-static void
-remove_directory(void)
-{
-	char command[96];
-
-	spawn_sweep(clock_now() + PATIENCE_MS);
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	ck_assert_int_eq(system(command), 0);
-}
-
-/* What one unit does; NULL for a worker that works. extra: further directives, or "". */
-struct plan {
-	const char *behaviour, *argument, *extra, *program;
-};
-
-static void
-write_unit(FILE *f, const char *name, const struct plan *p)
-{
-	fprintf(f, "  %s:\n    ExecStart: [\"%s\", \"%s\", \"%s\", \"%s\"]\n", name,
-		p->program != NULL ? p->program : HELPER,
-		p->behaviour != NULL ? p->behaviour : "work", journal,
-		p->argument != NULL ? p->argument : "");
-	if (p->extra != NULL)
-		fprintf(f, "%s", p->extra);
-}
-
-static void
-write_config(const struct plan *detector, const struct plan *updater, const struct plan *webd,
-	     const char *rest)
-{
-	static const struct plan good;
-	FILE *f = fopen(configuration, "we");
-
-	ck_assert_ptr_nonnull(f);
-	fprintf(f, "runtime_dir: %s/run\nstate_dir: %s/state\nlog: {format: logfmt}\n", dir, dir);
-	fprintf(f, "records: [{zone: example.com, name: '@', type: A}]\n");
-	fprintf(f, "cluster: {backend: local}\nupdater: {observe: true}\n%sunits:\n", rest);
-	write_unit(f, "detector", detector != NULL ? detector : &good);
-	write_unit(f, "updater", updater != NULL ? updater : &good);
-	write_unit(f, "webd", webd != NULL ? webd : &good);
-	fclose(f);
-}
-
-static pid_t
-start_in(void (*prepare)(void))
-{
-	pid_t pid = fork();
-	int fd;
-
-	ck_assert_int_ge(pid, 0);
-	if (pid > 0)
-		return pid;
-	fd = open(log_file, O_WRONLY | O_CREAT | O_APPEND, 0600);
-	dup2(fd, STDERR_FILENO);
-	dup2(fd, STDOUT_FILENO);
-	close_range(STDERR_FILENO + 1, ~0u, 0); /* the test framework's own */
-	if (prepare != NULL)
-		prepare();
-	execl(ESDDNS, "esddns", "-c", configuration, (char *)NULL);
-	_exit(127);
-}
-
-static void
-start(void)
-{
-	esddns = start_in(NULL);
-}
-
-static bool
-contains(const char *file, const char *text)
-{
-	static char content[1 << 20];
-	FILE *f = fopen(file, "re");
-	size_t n = f != NULL ? fread(content, 1, sizeof(content) - 1, f) : 0;
-
-	if (f != NULL)
-		fclose(f);
-	content[n] = '\0';
-	return strstr(content, text) != NULL;
-}
-
-/* The whole number that follows text in the journal for the last time, or -1. */
-static long
-number_after(const char *text)
-{
-	FILE *f = fopen(journal, "re");
-	char line[8192];
-	long number = -1;
-
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
-		const char *at = strstr(line, text);
-
-		if (at != NULL)
-			number = atol(at + strlen(text));
-	}
-	if (f != NULL)
-		fclose(f);
-	return number;
-}
-
-static unsigned
-count_lines(const char *text)
-{
-	FILE *f = fopen(journal, "re");
-	char line[8192];
-	unsigned n = 0;
-
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
-		n += strstr(line, text) != NULL;
-	if (f != NULL)
-		fclose(f);
-	return n;
-}
-
-static void
-show_log(void)
-{
-	char command[200];
-
-	snprintf(command, sizeof(command), "cat %s %s", log_file, journal);
-	(void)!system(command);
-}
-
-#define wait_until(condition)                                                                      \
-	do {                                                                                       \
-		int64_t until_ = clock_now() + PATIENCE_MS;                                        \
-		while (!(condition)) {                                                             \
-			if (clock_now() > until_) {                                                \
-				show_log();                                                        \
-				ck_abort_msg("waited in vain: %s", #condition);                    \
-			}                                                                          \
-			usleep(5000);                                                              \
-		}                                                                                  \
-	} while (0)
-
-static bool
-is_gone(long pid)
-{
-	/* those that we adopted are ours to reap */
-	waitpid((pid_t)pid, NULL, WNOHANG);
-	return kill((pid_t)pid, 0) != 0 && errno == ESRCH;
-}
-
-/* The exit code of the supervisor once it ends; 128 + n for a signal. */
-static int
-wait_for_exit(void)
-{
-	int status = 0;
-
-	wait_until(waitpid(esddns, &status, WNOHANG) == esddns);
-	esddns = 0;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static int
-stop(void)
-{
-	kill(esddns, SIGTERM);
-	return wait_for_exit();
-}
-
-#define wait_until_ready() wait_until(contains(log_file, "msg=\"ready\""))
-
 /* --- what it is for ------------------------------------------------------------------- */
 
 START_TEST(starts_and_stops_in_order)
 {
 	int64_t began;
 
-	write_config(NULL, NULL, NULL, "");
-	start();
+	supervised_configure(NULL, NULL, NULL, "");
+	supervised_start();
 	wait_until_ready();
-	ck_assert_uint_eq(count_lines(" start "), 3);
+	ck_assert_uint_eq(journal_count(" start "), 3);
 	began = clock_now();
-	ck_assert_int_eq(stop(), 0);
+	ck_assert_int_eq(supervised_stop(), 0);
 	ck_assert_int_lt(clock_now() - began, 2000);
-	ck_assert_uint_eq(count_lines("stops"), 3);
-	ck_assert(is_gone(number_after("detector start ")));
-	ck_assert(is_gone(number_after("updater start ")));
-	ck_assert(is_gone(number_after("webd start ")));
+	ck_assert_uint_eq(journal_count("stops"), 3);
+	ck_assert(is_gone(journal_number("detector start ")));
+	ck_assert(is_gone(journal_number("updater start ")));
+	ck_assert(is_gone(journal_number("webd start ")));
 }
 END_TEST
 
@@ -236,26 +49,26 @@ START_TEST(a_worker_is_born_clean)
 	setenv("NODE_NAME", "node-a", 1);
 	setenv("HOME", "/root", 1);
 	signal(SIGHUP, SIG_IGN);
-	write_config(&inspect, &inspect, &inspect, "");
-	start();
+	supervised_configure(&inspect, &inspect, &inspect, "");
+	supervised_start();
 	wait_until_ready();
 	/* 0 to 2, channel, part; the updater also the secret */
-	ck_assert(contains(journal, "detector ignored=0 blocked=0 fds=5 leader=1 session=1 "
-				    "no_new_privs=1 umask=077"));
-	ck_assert(contains(journal, "webd ignored=0 blocked=0 fds=5 leader=1"));
-	ck_assert(contains(journal, "updater ignored=0 blocked=0 fds=6 leader=1"));
-	ck_assert(contains(journal, "updater secret secret-two writable=0"));
-	ck_assert(contains(journal, "webd part {\"v\":1,\"unit\":\"webd\""));
-	ck_assert_uint_eq(count_lines("secret-"), 1);
-	ck_assert_uint_eq(count_lines("writable=1"), 0);
-	ck_assert_uint_eq(count_lines("env NODE_NAME=node-a"), 3);
-	ck_assert_uint_eq(count_lines("env HOME"), 0);
-	ck_assert_uint_eq(count_lines("API_KEY"), 0);
-	ck_assert_uint_eq(count_lines("env NOTIFY_SOCKET"), 0);
-	ck_assert_uint_eq(count_lines("env LISTEN_FDS"), 0);
-	ck_assert_uint_eq(count_lines("env WATCHDOG_USEC=20000000"), 3);
-	ck_assert(!contains(log_file, "secret-"));
-	ck_assert_int_eq(stop(), 0);
+	ck_assert(file_contains(journal, "detector ignored=0 blocked=0 fds=5 leader=1 session=1 "
+					 "no_new_privs=1 umask=077"));
+	ck_assert(file_contains(journal, "webd ignored=0 blocked=0 fds=5 leader=1"));
+	ck_assert(file_contains(journal, "updater ignored=0 blocked=0 fds=6 leader=1"));
+	ck_assert(file_contains(journal, "updater secret secret-two writable=0"));
+	ck_assert(file_contains(journal, "webd part {\"v\":1,\"unit\":\"webd\""));
+	ck_assert_uint_eq(journal_count("secret-"), 1);
+	ck_assert_uint_eq(journal_count("writable=1"), 0);
+	ck_assert_uint_eq(journal_count("env NODE_NAME=node-a"), 3);
+	ck_assert_uint_eq(journal_count("env HOME"), 0);
+	ck_assert_uint_eq(journal_count("API_KEY"), 0);
+	ck_assert_uint_eq(journal_count("env NOTIFY_SOCKET"), 0);
+	ck_assert_uint_eq(journal_count("env LISTEN_FDS"), 0);
+	ck_assert_uint_eq(journal_count("env WATCHDOG_USEC=20000000"), 3);
+	ck_assert(!file_contains(log_file, "secret-"));
+	ck_assert_int_eq(supervised_stop(), 0);
 }
 END_TEST
 
@@ -267,8 +80,8 @@ START_TEST(the_token_is_overwritten_in_its_environment)
 
 	setenv("API_KEY", "secret-one", 1);
 	setenv("GANDI_API_KEY", "secret-two", 1);
-	write_config(NULL, NULL, NULL, "");
-	start();
+	supervised_configure(NULL, NULL, NULL, "");
+	supervised_start();
 	wait_until_ready();
 	snprintf(path, sizeof(path), "/proc/%ld/environ", (long)esddns);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -279,33 +92,33 @@ START_TEST(the_token_is_overwritten_in_its_environment)
 		ck_assert_ptr_nonnull(memmem(content, (size_t)n, "API_KEY=xxxxxxxxxx", 18));
 		ck_assert_ptr_null(memmem(content, (size_t)n, "secret-", 7));
 	}
-	ck_assert_int_eq(stop(), 0);
+	ck_assert_int_eq(supervised_stop(), 0);
 }
 END_TEST
 
 START_TEST(webd_hears_of_the_units)
 {
-	write_config(NULL, NULL, NULL, "");
-	start();
-	wait_until(
-		contains(journal, "webd got UNITS=[{\"name\":\"detector\",\"state\":\"active\""));
-	wait_until(contains(journal,
-			    "\"status\":\"at work\",\"last_exit\":\"\",\"next_start_in\":-1}]"));
-	kill((pid_t)number_after("updater start "), SIGKILL);
-	wait_until(contains(journal, "\"last_exit\":\"killed by signal 9 (Killed)\""));
-	wait_until(count_lines("updater start ") == 2);
-	ck_assert_int_eq(stop(), 0);
+	supervised_configure(NULL, NULL, NULL, "");
+	supervised_start();
+	wait_until(file_contains(journal,
+				 "webd got UNITS=[{\"name\":\"detector\",\"state\":\"active\""));
+	wait_until(file_contains(
+		journal, "\"status\":\"at work\",\"last_exit\":\"\",\"next_start_in\":-1}]"));
+	kill((pid_t)journal_number("updater start "), SIGKILL);
+	wait_until(file_contains(journal, "\"last_exit\":\"killed by signal 9 (Killed)\""));
+	wait_until(journal_count("updater start ") == 2);
+	ck_assert_int_eq(supervised_stop(), 0);
 }
 END_TEST
 
 START_TEST(usr1_makes_the_detector_detect)
 {
-	write_config(NULL, NULL, NULL, "");
-	start();
+	supervised_configure(NULL, NULL, NULL, "");
+	supervised_start();
 	wait_until_ready();
 	kill(esddns, SIGUSR1);
-	wait_until(contains(journal, "detector got DETECT=1"));
-	ck_assert_int_eq(stop(), 0);
+	wait_until(file_contains(journal, "detector got DETECT=1"));
+	ck_assert_int_eq(supervised_stop(), 0);
 }
 END_TEST
 
@@ -313,26 +126,26 @@ START_TEST(a_reload_is_all_or_nothing)
 {
 	FILE *f;
 
-	write_config(NULL, NULL, NULL, "");
-	start();
+	supervised_configure(NULL, NULL, NULL, "");
+	supervised_start();
 	wait_until_ready();
 	f = fopen(configuration, "ae");
 	fprintf(f, "nonsense: 1\n");
 	fclose(f);
 	kill(esddns, SIGHUP);
-	wait_until(contains(log_file, "the old one stays in force"));
-	ck_assert_uint_eq(count_lines("RELOAD"), 0);
+	wait_until(file_contains(log_file, "the old one stays in force"));
+	ck_assert_uint_eq(journal_count("RELOAD"), 0);
 
-	write_config(NULL, NULL, NULL, "webd: {drain: 1s}\n");
+	supervised_configure(NULL, NULL, NULL, "webd: {drain: 1s}\n");
 	kill(esddns, SIGHUP);
-	wait_until(contains(journal, "webd got RELOAD=1"));
-	ck_assert_uint_eq(count_lines("detector got RELOAD"), 0);
-	ck_assert_uint_eq(count_lines(" start "), 3);
+	wait_until(file_contains(journal, "webd got RELOAD=1"));
+	ck_assert_uint_eq(journal_count("detector got RELOAD"), 0);
+	ck_assert_uint_eq(journal_count(" start "), 3);
 
-	write_config(NULL, NULL, &(struct plan){ .extra = "    enabled: false\n" }, "");
+	supervised_configure(NULL, NULL, &(struct plan){ .extra = "    enabled: false\n" }, "");
 	kill(esddns, SIGHUP);
-	wait_until(contains(journal, "webd stops"));
-	ck_assert_int_eq(stop(), 0);
+	wait_until(file_contains(journal, "webd stops"));
+	ck_assert_int_eq(supervised_stop(), 0);
 }
 END_TEST
 
@@ -344,13 +157,13 @@ START_TEST(a_crash_loop_ends_with_the_workers_code)
 			      "    RestartSec: 10ms\n    RestartSteps: 0\n"
 			      "    StartLimitBurst: 3\n" };
 
-	write_config(NULL, &crash, NULL, "on_failure: exit\n");
-	start();
-	ck_assert_int_eq(wait_for_exit(), 3);
-	ck_assert_uint_eq(count_lines("updater start "), 4);
-	ck_assert(contains(log_file, "the unit ended too often and is given up"));
-	ck_assert(contains(log_file, "last_exit=\"exited with 3\""));
-	ck_assert(is_gone(number_after("webd start ")));
+	supervised_configure(NULL, &crash, NULL, "on_failure: exit\n");
+	supervised_start();
+	ck_assert_int_eq(supervised_wait(), 3);
+	ck_assert_uint_eq(journal_count("updater start "), 4);
+	ck_assert(file_contains(log_file, "the unit ended too often and is given up"));
+	ck_assert(file_contains(log_file, "last_exit=\"exited with 3\""));
+	ck_assert(is_gone(journal_number("webd start ")));
 }
 END_TEST
 
@@ -358,12 +171,12 @@ START_TEST(degraded_it_runs_on)
 {
 	struct plan crash = { "exit", "3", "    Restart: \"no\"\n" };
 
-	write_config(&crash, NULL, NULL, "on_failure: degrade\n");
-	start();
-	wait_until(contains(log_file, "the unit failed and is not started again"));
-	wait_until(contains(journal, "\"name\":\"detector\",\"state\":\"failed\""));
-	ck_assert(!is_gone(number_after("updater start ")));
-	ck_assert_int_eq(stop(), 0);
+	supervised_configure(&crash, NULL, NULL, "on_failure: degrade\n");
+	supervised_start();
+	wait_until(file_contains(log_file, "the unit failed and is not started again"));
+	wait_until(file_contains(journal, "\"name\":\"detector\",\"state\":\"failed\""));
+	ck_assert(!is_gone(journal_number("updater start ")));
+	ck_assert_int_eq(supervised_stop(), 0);
 }
 END_TEST
 
@@ -371,11 +184,11 @@ START_TEST(webds_failure_only_degrades)
 {
 	struct plan crash = { "exit", "1", "    Restart: \"no\"\n" };
 
-	write_config(NULL, NULL, &crash, "on_failure: exit\n");
-	start();
+	supervised_configure(NULL, NULL, &crash, "on_failure: exit\n");
+	supervised_start();
 	wait_until_ready();
-	wait_until(contains(log_file, "the unit failed and is not started again"));
-	ck_assert_int_eq(stop(), 0);
+	wait_until(file_contains(log_file, "the unit failed and is not started again"));
+	ck_assert_int_eq(supervised_stop(), 0);
 }
 END_TEST
 
@@ -384,12 +197,12 @@ START_TEST(a_program_that_is_not_there_is_explained)
 	struct plan missing = { .program = "esddns-missing", .extra = "    Restart: \"no\"\n" };
 
 	setenv("ESDDNS_LIBEXECDIR", dir, 1);
-	write_config(NULL, NULL, &missing, "on_failure: exit\n");
-	start();
-	wait_until(contains(log_file, "the unit's program cannot be executed"));
-	wait_until(contains(log_file, "/esddns-missing: No such file or directory"));
-	wait_until(contains(log_file, "cause=exit"));
-	ck_assert_int_eq(stop(), 0);
+	supervised_configure(NULL, NULL, &missing, "on_failure: exit\n");
+	supervised_start();
+	wait_until(file_contains(log_file, "the unit's program cannot be executed"));
+	wait_until(file_contains(log_file, "/esddns-missing: No such file or directory"));
+	wait_until(file_contains(log_file, "cause=exit"));
+	ck_assert_int_eq(supervised_stop(), 0);
 }
 END_TEST
 
@@ -398,14 +211,14 @@ START_TEST(a_deaf_worker_is_killed_in_time)
 	struct plan deaf = { "deaf", NULL, "    TimeoutStopSec: 300ms\n" };
 	int64_t began;
 
-	write_config(&deaf, &deaf, &deaf, "");
-	start();
+	supervised_configure(&deaf, &deaf, &deaf, "");
+	supervised_start();
 	wait_until_ready();
 	began = clock_now();
-	ck_assert_int_eq(stop(), 0);
+	ck_assert_int_eq(supervised_stop(), 0);
 	ck_assert_int_ge(clock_now() - began, 600); /* the updater after the detector */
 	ck_assert_int_lt(clock_now() - began, 4000);
-	ck_assert(is_gone(number_after("updater start ")));
+	ck_assert(is_gone(journal_number("updater start ")));
 }
 END_TEST
 
@@ -413,13 +226,13 @@ START_TEST(a_second_term_kills)
 {
 	struct plan deaf = { "deaf", NULL, "    TimeoutStopSec: 30s\n" };
 
-	write_config(NULL, &deaf, NULL, "");
-	start();
+	supervised_configure(NULL, &deaf, NULL, "");
+	supervised_start();
 	wait_until_ready();
 	kill(esddns, SIGTERM);
-	wait_until(contains(log_file, "msg=\"stopping\""));
-	ck_assert_int_eq(stop(), 0);
-	ck_assert(is_gone(number_after("updater start ")));
+	wait_until(file_contains(log_file, "msg=\"stopping\""));
+	ck_assert_int_eq(supervised_stop(), 0);
+	ck_assert(is_gone(journal_number("updater start ")));
 }
 END_TEST
 
@@ -427,13 +240,13 @@ START_TEST(an_orphan_does_not_outlive_it)
 {
 	struct plan orphan = { .behaviour = "orphan" };
 
-	write_config(NULL, &orphan, NULL, "");
-	start();
+	supervised_configure(NULL, &orphan, NULL, "");
+	supervised_start();
 	wait_until_ready();
-	wait_until(number_after("orphan ") > 0);
-	ck_assert(!is_gone(number_after("orphan ")));
-	ck_assert_int_eq(stop(), 0);
-	ck_assert(is_gone(number_after("orphan ")));
+	wait_until(journal_number("orphan ") > 0);
+	ck_assert(!is_gone(journal_number("orphan ")));
+	ck_assert_int_eq(supervised_stop(), 0);
+	ck_assert(is_gone(journal_number("orphan ")));
 }
 END_TEST
 
@@ -443,14 +256,14 @@ START_TEST(the_group_dies_with_its_leader)
 	struct plan member = { "member", NULL, "    RestartSec: 10ms\n" };
 	long first;
 
-	write_config(NULL, &member, NULL, "");
-	start();
-	wait_until(number_after("member ") > 0);
-	first = number_after("member ");
-	wait_until(count_lines("updater start ") >= 2);
+	supervised_configure(NULL, &member, NULL, "");
+	supervised_start();
+	wait_until(journal_number("member ") > 0);
+	first = journal_number("member ");
+	wait_until(journal_count("updater start ") >= 2);
 	ck_assert(is_gone(first));
-	ck_assert_int_eq(stop(), 0);
-	ck_assert(is_gone(number_after("member ")));
+	ck_assert_int_eq(supervised_stop(), 0);
+	ck_assert(is_gone(journal_number("member ")));
 }
 END_TEST
 
@@ -458,14 +271,14 @@ START_TEST(ready_and_exit_in_one_tick_both_count)
 {
 	struct plan brief = { "ready-exit", "0", "    Restart: on-failure\n" };
 
-	write_config(NULL, NULL, &brief, "");
-	start();
+	supervised_configure(NULL, NULL, &brief, "");
+	supervised_start();
 	wait_until_ready();
 	/* clean, and not a broken protocol: READY was read before the end */
-	wait_until(contains(log_file, "worker=webd last_exit=\"exited with 0\""));
-	ck_assert(!contains(log_file, "cause=protocol"));
-	ck_assert_uint_eq(count_lines("webd start "), 1);
-	ck_assert_int_eq(stop(), 0);
+	wait_until(file_contains(log_file, "worker=webd last_exit=\"exited with 0\""));
+	ck_assert(!file_contains(log_file, "cause=protocol"));
+	ck_assert_uint_eq(journal_count("webd start "), 1);
+	ck_assert_int_eq(supervised_stop(), 0);
 }
 END_TEST
 
@@ -473,12 +286,12 @@ START_TEST(a_start_that_takes_too_long_is_ended)
 {
 	struct plan silent = { "silent", NULL, "    TimeoutStartSec: 100ms\n" };
 
-	write_config(NULL, &silent, NULL, "");
-	start();
-	wait_until(contains(log_file, "the unit did not come up in time"));
-	wait_until(contains(log_file, "cause=timeout"));
-	wait_until(count_lines("updater start ") >= 2);
-	ck_assert_int_eq(stop(), 0);
+	supervised_configure(NULL, &silent, NULL, "");
+	supervised_start();
+	wait_until(file_contains(log_file, "the unit did not come up in time"));
+	wait_until(file_contains(log_file, "cause=timeout"));
+	wait_until(journal_count("updater start ") >= 2);
+	ck_assert_int_eq(supervised_stop(), 0);
 }
 END_TEST
 
@@ -486,12 +299,12 @@ START_TEST(a_frozen_worker_misses_its_watchdog)
 {
 	struct plan freeze = { "freeze", NULL, "    WatchdogSec: 1s\n    TimeoutAbortSec: 1s\n" };
 
-	write_config(NULL, NULL, &freeze, "");
-	start();
-	wait_until(contains(log_file, "the unit missed its watchdog"));
-	wait_until(contains(log_file, "cause=watchdog"));
-	wait_until(count_lines("webd start ") >= 2);
-	ck_assert_int_eq(stop(), 0);
+	supervised_configure(NULL, NULL, &freeze, "");
+	supervised_start();
+	wait_until(file_contains(log_file, "the unit missed its watchdog"));
+	wait_until(file_contains(log_file, "cause=watchdog"));
+	wait_until(journal_count("webd start ") >= 2);
+	ck_assert_int_eq(supervised_stop(), 0);
 }
 END_TEST
 
@@ -499,12 +312,12 @@ START_TEST(a_flood_starves_nobody)
 {
 	struct plan flood = { "flood", "100000", NULL };
 
-	write_config(NULL, &flood, NULL, "");
-	start();
+	supervised_configure(NULL, &flood, NULL, "");
+	supervised_start();
 	wait_until_ready();
 	kill(esddns, SIGUSR1);
-	wait_until(contains(journal, "detector got DETECT=1"));
-	ck_assert_int_eq(stop(), 0);
+	wait_until(file_contains(journal, "detector got DETECT=1"));
+	ck_assert_int_eq(supervised_stop(), 0);
 }
 END_TEST
 
@@ -515,13 +328,13 @@ START_TEST(a_stop_during_backoff_is_quick)
 			      "    StartLimitBurst: 0\n" };
 	int64_t began;
 
-	write_config(NULL, &crash, NULL, "");
-	start();
-	wait_until(contains(log_file, "the unit ended and will be started again"));
+	supervised_configure(NULL, &crash, NULL, "");
+	supervised_start();
+	wait_until(file_contains(log_file, "the unit ended and will be started again"));
 	began = clock_now();
-	ck_assert_int_eq(stop(), 0);
+	ck_assert_int_eq(supervised_stop(), 0);
 	ck_assert_int_lt(clock_now() - began, 2000);
-	ck_assert_uint_eq(count_lines("updater start "), 1);
+	ck_assert_uint_eq(journal_count("updater start "), 1);
 }
 END_TEST
 
@@ -531,18 +344,18 @@ START_TEST(nobody_survives_its_kill)
 {
 	struct plan deaf = { .behaviour = "deaf" };
 
-	write_config(&deaf, NULL, &deaf, "");
-	start();
+	supervised_configure(&deaf, NULL, &deaf, "");
+	supervised_start();
 	wait_until_ready();
 	kill(esddns, SIGKILL);
-	ck_assert_int_eq(wait_for_exit(), 128 + SIGKILL);
-	wait_until(is_gone(number_after("detector start ")));
-	wait_until(is_gone(number_after("updater start ")));
-	wait_until(is_gone(number_after("webd start ")));
+	ck_assert_int_eq(supervised_wait(), 128 + SIGKILL);
+	wait_until(is_gone(journal_number("detector start ")));
+	wait_until(is_gone(journal_number("updater start ")));
+	wait_until(is_gone(journal_number("webd start ")));
 	/* and the lock is free again */
-	start();
-	wait_until(count_lines("webd start ") == 2);
-	ck_assert_int_eq(stop(), 0);
+	supervised_start();
+	wait_until(journal_count("webd start ") == 2);
+	ck_assert_int_eq(supervised_stop(), 0);
 }
 END_TEST
 
@@ -551,16 +364,16 @@ START_TEST(a_second_one_is_told_who_runs)
 	char words[64];
 	pid_t first;
 
-	write_config(NULL, NULL, NULL, "");
-	start();
+	supervised_configure(NULL, NULL, NULL, "");
+	supervised_start();
 	wait_until_ready();
 	first = esddns;
-	start();
-	ck_assert_int_eq(wait_for_exit(), 1);
+	supervised_start();
+	ck_assert_int_eq(supervised_wait(), 1);
 	snprintf(words, sizeof(words), "another esddns (pid %ld) already runs", (long)first);
-	ck_assert(contains(log_file, words));
+	ck_assert(file_contains(log_file, words));
 	esddns = first;
-	ck_assert_int_eq(stop(), 0);
+	ck_assert_int_eq(supervised_stop(), 0);
 }
 END_TEST
 
@@ -575,22 +388,22 @@ few_descriptors(void)
 
 START_TEST(without_descriptors_it_waits)
 {
-	write_config(NULL, NULL, NULL, "on_failure: degrade\n");
-	esddns = start_in(few_descriptors);
-	wait_until(contains(log_file, "a process for the unit cannot be started"));
-	wait_until(contains(log_file, "cause=resources"));
-	ck_assert(contains(log_file, "Too many open files"));
-	ck_assert_int_eq(stop(), 0);
+	supervised_configure(NULL, NULL, NULL, "on_failure: degrade\n");
+	esddns = supervised_start_in(few_descriptors);
+	wait_until(file_contains(log_file, "a process for the unit cannot be started"));
+	wait_until(file_contains(log_file, "cause=resources"));
+	ck_assert(file_contains(log_file, "Too many open files"));
+	ck_assert_int_eq(supervised_stop(), 0);
 }
 END_TEST
 
 START_TEST(a_wrong_configuration_ends_with_78)
 {
-	write_config(NULL, NULL, NULL, "nonsense: 1\nwebd: {drain: never}\n");
-	start();
-	ck_assert_int_eq(wait_for_exit(), 78);
-	ck_assert(contains(log_file, "nonsense"));
-	ck_assert(contains(log_file, "drain"));
+	supervised_configure(NULL, NULL, NULL, "nonsense: 1\nwebd: {drain: never}\n");
+	supervised_start();
+	ck_assert_int_eq(supervised_wait(), 78);
+	ck_assert(file_contains(log_file, "nonsense"));
+	ck_assert(file_contains(log_file, "drain"));
 }
 END_TEST
 
@@ -623,8 +436,8 @@ START_TEST(the_service_manager_is_told)
 			 0);
 	setenv("NOTIFY_SOCKET", name, 1);
 	setenv("WATCHDOG_USEC", "200000", 1);
-	write_config(NULL, NULL, NULL, "");
-	start();
+	supervised_configure(NULL, NULL, NULL, "");
+	supervised_start();
 	wait_until(receives(fd, "READY=1"));
 	wait_until(receives(fd, "STATUS=3 of 3 units are up"));
 	wait_until(receives(fd, "WATCHDOG=1"));
@@ -633,7 +446,7 @@ START_TEST(the_service_manager_is_told)
 	wait_until(receives(fd, "READY=1"));
 	kill(esddns, SIGTERM);
 	wait_until(receives(fd, "STOPPING=1"));
-	ck_assert_int_eq(wait_for_exit(), 0);
+	ck_assert_int_eq(supervised_wait(), 0);
 	close(fd);
 }
 END_TEST
@@ -661,15 +474,15 @@ START_TEST(as_pid_1_it_reaps_and_exits_with_the_workers_code)
 	struct plan orphan = { .behaviour = "orphan" };
 	int code;
 
-	write_config(&crash, NULL, &orphan, "");
-	esddns = start_in(become_init);
-	code = wait_for_exit();
+	supervised_configure(&crash, NULL, &orphan, "");
+	esddns = supervised_start_in(become_init);
+	code = supervised_wait();
 	if (code == 77) {
 		fprintf(stderr, "NOT TESTED: as PID 1, since namespaces are not allowed here\n");
 		return;
 	}
 	ck_assert_int_eq(code, 5);
-	ck_assert(contains(log_file, "ended, because a unit failed"));
+	ck_assert(file_contains(log_file, "ended, because a unit failed"));
 }
 END_TEST
 
@@ -681,7 +494,7 @@ main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
-	tcase_add_checked_fixture(tc, make_directory, remove_directory);
+	tcase_add_checked_fixture(tc, supervised_set_up, supervised_tear_down);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, starts_and_stops_in_order);
 	tcase_add_test(tc, a_worker_is_born_clean);

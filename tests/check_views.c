@@ -154,7 +154,7 @@ START_TEST(held_with_liars)
 	f->agreed = 2;
 	snprintf(f->reason, sizeof(f->reason),
 		 "2 of 5 operators agreed on 198.20.0.7, 3 are needed; the last good address "
-		 "198.20.0.7 stays.");
+		 "198.20.0.7 stays");
 	set_vote(&f->votes[0], "198.20.9.9", "");
 	set_vote(&f->votes[1], "10.0.0.1", "is private (10.0.0.0/8)");
 	set_vote(&f->votes[4], NULL, "connection refused by 192.0.2.1");
@@ -240,7 +240,7 @@ START_TEST(records_with_errors)
 	snprintf(m.record.error_type, sizeof(m.record.error_type), "unauthorized");
 	snprintf(m.record.error, sizeof(m.record.error),
 		 "Gandi refused the token (401): it is wrong or has expired; put a new personal "
-		 "access token into /etc/esddns/gandi/token.");
+		 "access token into /etc/esddns/gandi/token");
 	webd_state_take(s, WEBD_UPDATER, &m, SAMPLE_NOW);
 	m = sample_record(&c, 3, 8000);
 	m.record.state = MSG_RECORD_RETRYING;
@@ -248,7 +248,7 @@ START_TEST(records_with_errors)
 	m.record.nvalues = 0;
 	m.record.updated_at = 0;
 	m.record.next_in_ms = 4000;
-	snprintf(m.record.error, sizeof(m.record.error), "api.gandi.net answered 503.");
+	snprintf(m.record.error, sizeof(m.record.error), "api.gandi.net answered 503");
 	webd_state_take(s, WEBD_UPDATER, &m, SAMPLE_NOW);
 	m = sample_record(&c, 4, 8000);
 	m.record.state = MSG_RECORD_OBSERVED;

@@ -33,6 +33,27 @@ add_span(struct buf *b, int64_t ms)
 	buf_adds(b, clock_span(ms < 1000 ? 1000 : ms, span, sizeof(span)));
 }
 
+/*
+ * What a worker said, as a sentence among others: with a full stop, and with a
+ * capital unless it begins with a host's name or the like.
+ */
+static void
+add_sentence(struct buf *b, const char *text)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+	size_t len = strlen(text), word = strspn(text, letters);
+
+	if (len == 0)
+		return;
+	if (word > 0 && (text[word] == ' ' || text[word] == ','))
+		buf_addc(b, (char)(text[0] - 'a' + 'A'));
+	else
+		buf_addc(b, text[0]);
+	buf_adds(b, text + 1);
+	if (strchr(".!?", text[len - 1]) == NULL)
+		buf_addc(b, '.');
+}
+
 /* "checked 12 s ago", or that it never was. */
 static void
 add_age(struct buf *b, const char *what, int64_t age_ms)
@@ -116,9 +137,9 @@ judge_family(const struct webd_state *s, enum address_family family, int64_t now
 		v->level = working ? WEBD_WAIT : WEBD_BAD;
 		buf_printf(&v->headline, "The WAN %s address is not known yet",
 			   family_word(family));
-		buf_adds(&v->detail, f != NULL && f->reason[0] != '\0'
-					     ? f->reason
-					     : "The first round of questions is under way.");
+		add_sentence(&v->detail, f != NULL && f->reason[0] != '\0'
+						 ? f->reason
+						 : "The first round of questions is under way.");
 		return true;
 	}
 	address_format(&f->address, text, sizeof(text));
@@ -141,8 +162,9 @@ judge_family(const struct webd_state *s, enum address_family family, int64_t now
 	} else {
 		return false;
 	}
-	if (f->reason[0] != '\0')
-		buf_printf(&v->detail, "%s%s", v->detail.len > 0 ? " " : "", f->reason);
+	if (f->reason[0] != '\0' && v->detail.len > 0)
+		buf_addc(&v->detail, ' ');
+	add_sentence(&v->detail, f->reason);
 	return true;
 }
 
@@ -188,8 +210,10 @@ judge_record(const struct webd_state *s, const struct webd_record *r, int64_t no
 		buf_adds(&v->detail, "The updater has not spoken of it yet.");
 		return;
 	}
-	if (r->msg.error[0] != '\0')
-		buf_printf(&v->detail, "%s ", r->msg.error);
+	if (r->msg.error[0] != '\0') {
+		add_sentence(&v->detail, r->msg.error);
+		buf_addc(&v->detail, ' ');
+	}
 	if (r->next_ms > now_ms) {
 		buf_adds(&v->detail, "The next attempt is in ");
 		add_span(&v->detail, r->next_ms - now_ms);

@@ -1,0 +1,577 @@
+/*
+ * A dns.ini of the original (facts/contract.md) into the tree that a YAML file
+ * would have given, so that the same tables and rules check it. Keys of [gandi]
+ * hold names of variables, not values. What the original kept for itself is
+ * known by name, so that a slip of the finger is told from it.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/json.h"
+#include "common/mem.h"
+#include "supervisor/config_internal.h"
+#include "supervisor/config_value.h"
+#include "supervisor/environment.h"
+
+#define VARIABLE_MAX 127
+#define OPERATOR_MAX 47
+#define METRICS_PORT "8080" /* the default of webd.metrics */
+#define LABEL_FORMAT "[%s] %s"
+
+static const char retries[] =
+	"has no effect: a question is repeated while its round lasts, and a round follows soon "
+	"after one that failed";
+static const char logs[] = "has no effect: the log goes to standard error";
+
+/* Every key of the original, and why it has no effect, where that is worth a warning. */
+static const struct {
+	const char *section, *key, *warning;
+} known[] = {
+	{ "gandi", "api_key", NULL },
+	{ "gandi", "api_url_base", NULL },
+	{ "gandi", "api_url_domains", NULL },
+	{ "gandi", "api_url_domains_ns", NULL },
+	{ "gandi", "api_url_domains_records", NULL },
+	{ "gandi", "api_url_domains_records_create", NULL },
+	{ "gandi", "target_domain_fqdn", NULL },
+	{ "gandi", "record_name_root", NULL },
+	{ "gandi", "record_ttl", NULL },
+	{ "gandi", "record_type_a", NULL },
+	{ "gandi", "record_type_cname", NULL },
+	{ "WANIPState", "ip_check_services", NULL },
+	{ "WANIPState", "retry_attempts", retries },
+	{ "WANIPState", "retry_cooldown_seconds", retries },
+	{ "ESDDNS", "daemon_thread_interval", NULL },
+	{ "ESDDNS", "service_host", NULL },
+	{ "ESDDNS", "service_port", NULL },
+	/* [STUNConfig] has one warning for all of it, see take_stun() */
+	{ "STUNConfig", "udp_host_list_url", NULL },
+	{ "STUNConfig", "tcp_host_list_url", NULL },
+	{ "STUNConfig", "udp_limit", NULL },
+	{ "STUNConfig", "tcp_limit", NULL },
+	{ "STUNConfig", "bind_request", NULL },
+	{ "STUNConfig", "magic_cookie", NULL },
+	{ "STUNConfig", "xor_mapped_address", NULL },
+	{ "STUNConfig", "retry_attempts", NULL },
+	{ "STUNConfig", "retry_cooldown_seconds", NULL },
+	{ "log", "log_file", logs },
+	{ "log", "log_to_console", logs },
+};
+
+#define NKNOWN (sizeof(known) / sizeof(known[0]))
+
+static const char *const sections[] = { "gandi", "WANIPState", "ESDDNS", "STUNConfig", "log" };
+
+/* The entry of a key, or of a section (key NULL); NULL if it is not there. */
+static const struct config_ini_entry *
+find(const struct config_ini *ini, const char *section, const char *key)
+{
+	for (size_t i = 0; i < ini->n; i++) {
+		const struct config_ini_entry *e = &ini->entries[i];
+
+		if (strcmp(e->section, section) == 0 && (e->key == NULL) == (key == NULL) &&
+		    (key == NULL || strcasecmp(e->key, key) == 0))
+			return e;
+	}
+	return NULL;
+}
+
+/* A node that complaints about a key of the file can name. */
+static struct config_node *
+place(struct config_node *node, const struct config_ini_entry *e)
+{
+	free(node->label);
+	node->line = e->line;
+	node->label = e->key != NULL ? mem_printf(LABEL_FORMAT, e->section, e->key)
+				     : mem_printf("[%s]", e->section);
+	return node;
+}
+
+/* The same, in a mapping of the tree that is made where it is missing. */
+static struct config_node *
+lay(struct config_loading *load, const char *map, const char *key, const char *text,
+    const struct config_ini_entry *e)
+{
+	struct config_node *node = config_node_get(load->root, map);
+
+	if (node == NULL) {
+		node = config_node_new(CONFIG_NODE_MAP, 0);
+		config_node_add(load->root, map, node);
+	}
+	return place(config_node_lay(node, key, text), e);
+}
+
+/* A complaint about an entry that nothing of the tree stands for. */
+static void
+warn_entry(struct config_loading *load, const struct config_ini_entry *e, const char *text)
+{
+	struct config_node *node = place(config_node_new(CONFIG_NODE_NULL, 0), e);
+
+	config_warn(load, node, "%s", text);
+	config_node_free(node);
+}
+
+/* The value without the quotes that may stand around it; free() it. */
+static char *
+value_of(const struct config_ini_entry *e)
+{
+	size_t len = strlen(e->value);
+	char quote = e->value[0];
+
+	if (len >= 2 && (quote == '"' || quote == '\'') && e->value[len - 1] == quote)
+		return mem_printf("%.*s", (int)(len - 2), e->value + 1);
+	return mem_strdup(e->value);
+}
+
+/* --- names ----------------------------------------------------------------------- */
+
+static void
+check_section(struct config_loading *load, const struct config_ini_entry *e)
+{
+	size_t n = sizeof(sections) / sizeof(sections[0]);
+	const char *nearest = config_nearest(e->section, sections, n);
+	char *text;
+
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(sections[i], e->section) == 0)
+			return;
+	}
+	text = mem_printf("is not known and has no effect%s%s%s",
+			  nearest != NULL ? "; did you mean [" : "", nearest != NULL ? nearest : "",
+			  nearest != NULL ? "]?" : "");
+	warn_entry(load, e, text);
+	free(text);
+}
+
+static void
+check_key(struct config_loading *load, const struct config_ini_entry *e)
+{
+	const char *names[NKNOWN], *nearest;
+	size_t n = 0;
+	char *text;
+
+	if (strncasecmp(e->key, "msg_", 4) == 0)
+		return;
+	for (size_t i = 0; i < NKNOWN; i++) {
+		if (strcmp(known[i].section, e->section) != 0)
+			continue;
+		names[n++] = known[i].key;
+		if (strcasecmp(known[i].key, e->key) != 0)
+			continue;
+		if (known[i].warning != NULL)
+			warn_entry(load, e, known[i].warning);
+		return;
+	}
+	/* of a section that is not known, which was said */
+	if (n == 0)
+		return;
+	nearest = config_nearest(e->key, names, n);
+	text = mem_printf("is not known and has no effect%s%s%s",
+			  nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
+			  nearest != NULL ? "'?" : "");
+	warn_entry(load, e, text);
+	free(text);
+}
+
+static void
+check_names(struct config_loading *load, const struct config_ini *ini)
+{
+	for (size_t i = 0; i < ini->n; i++) {
+		const struct config_ini_entry *e = &ini->entries[i];
+
+		if (e->section[0] == '\0')
+			config_error_line(load, NULL, e->line,
+					  "'%s' stands in front of the first section; it belongs "
+					  "under a line such as [gandi]",
+					  e->key);
+		else if (e->key == NULL)
+			check_section(load, e);
+		else
+			check_key(load, e);
+	}
+}
+
+/* --- [gandi] --------------------------------------------------------------------- */
+
+static bool
+is_variable(const char *text)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_";
+	size_t len = strlen(text);
+
+	return len > 0 && len <= VARIABLE_MAX && strchr(letters, text[0]) != NULL &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == len;
+}
+
+/* No complaint repeats what the key holds: somebody may have put the token itself there. */
+static void
+take_token(struct config_loading *load, const struct config_ini *ini)
+{
+	const struct config_ini_entry *e = find(ini, "gandi", "api_key");
+	struct config_node *node;
+	char *name;
+
+	/* as the original sent it; what it had was no personal access token */
+	if (e == NULL)
+		return;
+	name = value_of(e);
+	node = lay(load, "provider", "token_file", "", e);
+	if (!is_variable(name) || environment_allows(name))
+		config_error(load, node,
+			     "must be the name of the variable that holds the token, such as "
+			     "API_KEY; the token itself does not belong here");
+	else if (config_env_get(load->env, name) == NULL &&
+		 config_env_get(load->env, "GANDI_API_KEY") == NULL &&
+		 config_env_get(load->env, "API_KEY") == NULL)
+		config_error(load, node,
+			     "the variable that it names is not set; it must hold the token (the "
+			     "token itself does not belong here)");
+	else
+		config_schema_set(&load->config->token_variable, name);
+	if (!node->bad)
+		config_node_remove(config_node_get(load->root, "provider"), "token_file");
+	free(name);
+}
+
+static bool
+holds_token(const struct config_loading *load, const char *name)
+{
+	const char *own = load->config->token_variable;
+
+	return strcmp(name, "GANDI_API_KEY") == 0 || strcmp(name, "API_KEY") == 0 ||
+	       (own != NULL && strcmp(name, own) == 0);
+}
+
+/* The name of the variable that a key holds, in the place of the usual one. */
+static void
+take_variable(struct config_loading *load, const struct config_ini *ini, const char *key,
+	      enum config_variable which)
+{
+	const struct config_ini_entry *e = find(ini, "gandi", key);
+	const char *usual = load->variables[which];
+	struct config_node *node;
+	char *name;
+
+	if (e == NULL)
+		return;
+	name = value_of(e);
+	node = place(config_node_new(CONFIG_NODE_NULL, 0), e);
+	if (!is_variable(name))
+		config_error(load, node,
+			     "must be the name of a variable of the environment, such as %s",
+			     usual);
+	else if (holds_token(load, name))
+		config_error(load, node, "names the variable that holds the token");
+	config_node_free(node);
+	if (strcmp(name, usual) != 0 && config_env_get(load->env, usual) != NULL)
+		config_warn_variable(load, usual,
+				     "has no effect: " LABEL_FORMAT " names another variable",
+				     "gandi", key);
+	free(load->variables[which]);
+	load->variables[which] = name;
+}
+
+/* The record is in variables: without its zone, say which one is not set. */
+static void
+check_zone(struct config_loading *load, const struct config_ini *ini)
+{
+	const struct config_ini_entry *e = find(ini, "gandi", "target_domain_fqdn");
+	const char *variable = load->variables[CONFIG_VARIABLE_ZONE];
+	struct config_node *node;
+
+	if (config_env_get(load->env, variable) != NULL)
+		return;
+	node = config_node_new(CONFIG_NODE_NULL, 0);
+	config_node_add(load->root, "records", node);
+	if (e != NULL)
+		config_error(load, place(node, e), "the variable %s, which it names, is not set",
+			     variable);
+	else
+		config_error_line(load, node, 0,
+				  LABEL_FORMAT " is missing, and the variable %s is not set",
+				  "gandi", "target_domain_fqdn", variable);
+}
+
+/* The API's base: what the original put together, up to /domains. */
+static void
+take_url(struct config_loading *load, const struct config_ini *ini)
+{
+	const struct config_ini_entry *base = find(ini, "gandi", "api_url_base");
+	const struct config_ini_entry *domains = find(ini, "gandi", "api_url_domains");
+	static const char end[] = "/domains";
+	char *front = base != NULL ? value_of(base) : mem_strdup("");
+	char *back = domains != NULL ? value_of(domains) : mem_strdup("");
+	struct config_node *node;
+	size_t len;
+	char *url;
+
+	while (front[0] != '\0' && front[strlen(front) - 1] == '/')
+		front[strlen(front) - 1] = '\0';
+	while (back[0] != '\0' && back[strlen(back) - 1] == '/')
+		back[strlen(back) - 1] = '\0';
+	url = strstr(back, "://") != NULL ? mem_strdup(back)
+					  : mem_printf("%s%s%s", front,
+						       back[0] != '\0' && back[0] != '/' ? "/" : "",
+						       back);
+	len = strlen(url);
+	if (domains != NULL && (len < strlen(end) || strcmp(url + len - strlen(end), end) != 0)) {
+		node = lay(load, "provider", "url", url, domains);
+		config_error(load, node, "must end with %s, as the API's address does", end);
+	} else if (base != NULL || domains != NULL) {
+		if (domains != NULL)
+			url[len - strlen(end)] = '\0';
+		lay(load, "provider", "url", url, base != NULL ? base : domains);
+	}
+	free(url);
+	free(front);
+	free(back);
+}
+
+static void
+take_gandi(struct config_loading *load, const struct config_ini *ini)
+{
+	const struct config_ini_entry *section = find(ini, "gandi", NULL);
+
+	take_token(load, ini);
+	take_variable(load, ini, "target_domain_fqdn", CONFIG_VARIABLE_ZONE);
+	take_variable(load, ini, "record_name_root", CONFIG_VARIABLE_NAME);
+	take_variable(load, ini, "record_type_a", CONFIG_VARIABLE_TYPE);
+	take_variable(load, ini, "record_ttl", CONFIG_VARIABLE_TTL);
+	take_url(load, ini);
+	check_zone(load, ini);
+	if (section == NULL)
+		return;
+	/* the original's only way; a token of today would be refused under it, and the reverse */
+	lay(load, "provider", "auth", "apikey", section);
+	warn_entry(load, section,
+		   "the key is sent as the original sent it, as an API key, which Gandi deprecates; "
+		   "a personal access token needs a YAML file with provider.auth: bearer");
+}
+
+/* --- [WANIPState], [STUNConfig] -------------------------------------------------- */
+
+static struct config_node *
+sources_node(struct config_loading *load, const struct config_ini_entry *e)
+{
+	struct config_node *detector = config_node_get(load->root, "detector"), *sources;
+
+	if (detector == NULL) {
+		detector = config_node_new(CONFIG_NODE_MAP, 0);
+		config_node_add(load->root, "detector", detector);
+	}
+	sources = config_node_get(detector, "sources");
+	if (sources == NULL) {
+		sources = place(config_node_new(CONFIG_NODE_LIST, 0), e);
+		config_node_add(detector, "sources", sources);
+	}
+	return sources;
+}
+
+static void
+add_source(struct config_node *sources, const char *operator, const char *url, const char *family,
+	   const struct config_ini_entry *e)
+{
+	struct config_node *source = place(config_node_new(CONFIG_NODE_MAP, 0), e);
+
+	config_node_add(sources, NULL, source);
+	place(config_node_lay(source, "operator", operator), e);
+	place(config_node_lay(source, "url", url), e);
+	place(config_node_lay(source, "family", family), e);
+}
+
+/* The URL's host, in the form that names of operators have; a wrong URL is told of later. */
+static void
+operator_of(const char *url, char out[OPERATOR_MAX + 1])
+{
+	struct config_url parts;
+	size_t len;
+
+	if (config_url_parse(url, &parts) != NULL) {
+		strcpy(out, "unknown");
+		return;
+	}
+	/* of a host that is too long, the end tells who runs it */
+	len = strlen(parts.host);
+	strcpy(out, parts.host + (len > OPERATOR_MAX ? len - OPERATOR_MAX : 0));
+	for (char *p = out; *p != '\0'; p++) {
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p - 'A' + 'a');
+		else if (*p == ':')
+			*p = '-';
+	}
+}
+
+static bool
+is_listed(const cJSON *list, const cJSON *before)
+{
+	const cJSON *other;
+
+	cJSON_ArrayForEach(other, list)
+	{
+		if (other == before)
+			return false;
+		if (strcmp(other->valuestring, before->valuestring) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+add_services(struct config_loading *load, const cJSON *list, const struct config_ini_entry *e)
+{
+	struct config_node *sources = sources_node(load, e);
+	char operator[OPERATOR_MAX + 1];
+	const cJSON *url;
+
+	cJSON_ArrayForEach(url, list)
+	{
+		if (is_listed(list, url)) {
+			warn_entry(load, e, "names a service twice; it is asked once");
+			continue;
+		}
+		operator_of(url->valuestring, operator);
+		add_source(sources, operator, url->valuestring, "both", e);
+	}
+}
+
+static bool
+is_list_of_texts(const cJSON *list)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, list)
+	{
+		if (!cJSON_IsString(item))
+			return false;
+	}
+	return cJSON_IsArray(list) && cJSON_GetArraySize(list) > 0;
+}
+
+static void
+take_services(struct config_loading *load, const struct config_ini *ini)
+{
+	const struct config_ini_entry *section = find(ini, "WANIPState", NULL);
+	const struct config_ini_entry *e = find(ini, "WANIPState", "ip_check_services");
+	const char *why = NULL;
+	cJSON *json;
+	char *text;
+
+	if (section == NULL)
+		return;
+	if (e == NULL) {
+		config_error(load, sources_node(load, section),
+			     "the key ip_check_services is missing here");
+		return;
+	}
+	text = value_of(e);
+	json = json_parse(text, strlen(text), &why);
+	if (json == NULL)
+		config_error(load, sources_node(load, e), "is not JSON: %s", why);
+	else if (!is_list_of_texts(json_array(json, "svc")))
+		config_error(load, sources_node(load, e),
+			     "must be {\"svc\": [\"https://...\", ...]}, with one URL at least");
+	else
+		add_services(load, json_array(json, "svc"), e);
+	cJSON_Delete(json);
+	free(text);
+}
+
+static const char *
+family_of(const struct config_source *s)
+{
+	return s->ipv4 && s->ipv6 ? "both" : s->ipv4 ? "ipv4" : "ipv6";
+}
+
+/* The servers that are built in, in the place of those of a third party's list. */
+static void
+take_stun(struct config_loading *load, const struct config_ini *ini)
+{
+	const struct config_ini_entry *section = find(ini, "STUNConfig", NULL);
+	const struct config_detector *defaults = &load->config->detector;
+	struct config_node *sources;
+
+	if (section == NULL)
+		return;
+	sources = sources_node(load, section);
+	for (size_t i = 0; i < defaults->nsources; i++) {
+		const struct config_source *s = &defaults->sources[i];
+
+		if (s->kind == CONFIG_SOURCE_STUN)
+			add_source(sources, s->operator, s->url, family_of(s), section);
+	}
+	warn_entry(load, section,
+		   "no list of STUN servers is downloaded from a third party, and its limits and "
+		   "retries have no effect: the built-in STUN servers are asked in their place");
+}
+
+static void
+take_detection(struct config_loading *load, const struct config_ini *ini)
+{
+	take_services(load, ini);
+	take_stun(load, ini);
+	if (find(ini, "WANIPState", NULL) == NULL && find(ini, "STUNConfig", NULL) == NULL)
+		config_error_line(load, NULL, 0,
+				  "has neither [WANIPState] nor [STUNConfig]: there is nobody to "
+				  "ask for the address");
+}
+
+/* --- [ESDDNS] -------------------------------------------------------------------- */
+
+static void
+take_interval(struct config_loading *load, const struct config_ini *ini)
+{
+	const struct config_ini_entry *e = find(ini, "ESDDNS", "daemon_thread_interval");
+	char *text;
+
+	if (e == NULL)
+		return;
+	text = value_of(e);
+	lay(load, "detector", "interval", text, e);
+	lay(load, "updater", "interval", text, e);
+	free(text);
+}
+
+static void
+take_page(struct config_loading *load, const struct config_ini *ini)
+{
+	const struct config_ini_entry *host = find(ini, "ESDDNS", "service_host");
+	const struct config_ini_entry *port = find(ini, "ESDDNS", "service_port"), *e;
+	char *h = host != NULL ? value_of(host) : mem_strdup("0.0.0.0");
+	char *p = port != NULL ? value_of(port) : mem_strdup("51339");
+	bool brackets = strchr(h, ':') != NULL && h[0] != '[';
+	struct config_node *list, *entry;
+	int64_t number;
+
+	e = host != NULL ? host : port;
+	if (port != NULL && !config_number_parse(p, 1, UINT16_MAX, &number))
+		config_error(load, lay(load, "webd", "listen", p, port),
+			     "must be a port from 1 to 65535");
+	if (e == NULL || config_node_get(config_node_get(load->root, "webd"), "listen") != NULL)
+		goto out;
+	lay(load, "webd", "listen", "", e);
+	list = place(config_node_new(CONFIG_NODE_LIST, 0), e);
+	config_node_remove(list->parent, "listen");
+out:
+	(void)entry;
+	(void)brackets;
+	free(h);
+	free(p);
+}
+
+bool
+config_dnsini_read(struct config_loading *load)
+{
+	struct config_ini ini = { 0 };
+	bool ok = config_ini_read(load, &ini);
+
+	if (ok) {
+		check_names(load, &ini);
+		take_gandi(load, &ini);
+		take_detection(load, &ini);
+		take_interval(load, &ini);
+		take_page(load, &ini);
+	}
+	config_ini_free(&ini);
+	return ok;
+}
