@@ -1,8 +1,7 @@
 /*
  * A dns.ini of the original (facts/contract.md) into the tree that a YAML file
  * would have given, so that the same tables and rules check it. Keys of [gandi]
- * hold names of variables, not values. What the original kept for itself is
- * known by name, so that a slip of the finger is told from it.
+ * hold names of variables, not values.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,97 +18,24 @@
 #define METRICS_PORT "8080" /* the default of webd.metrics */
 #define LABEL_FORMAT "[%s] %s"
 
-static const char retries[] =
-	"has no effect: a question is repeated while its round lasts, and a round follows soon "
-	"after one that failed";
-static const char logs[] = "has no effect: the log goes to standard error";
-
-/* Every key of the original, and why it has no effect, where that is worth a warning. */
-static const struct {
-	const char *section, *key, *warning;
-} known[] = {
-	{ "gandi", "api_key", NULL },
-	{ "gandi", "api_url_base", NULL },
-	{ "gandi", "api_url_domains", NULL },
-	{ "gandi", "api_url_domains_ns", NULL },
-	{ "gandi", "api_url_domains_records", NULL },
-	{ "gandi", "api_url_domains_records_create", NULL },
-	{ "gandi", "target_domain_fqdn", NULL },
-	{ "gandi", "record_name_root", NULL },
-	{ "gandi", "record_ttl", NULL },
-	{ "gandi", "record_type_a", NULL },
-	{ "gandi", "record_type_cname", NULL },
-	{ "WANIPState", "ip_check_services", NULL },
-	{ "WANIPState", "retry_attempts", retries },
-	{ "WANIPState", "retry_cooldown_seconds", retries },
-	{ "ESDDNS", "daemon_thread_interval", NULL },
-	{ "ESDDNS", "service_host", NULL },
-	{ "ESDDNS", "service_port", NULL },
-	/* [STUNConfig] has one warning for all of it, see take_stun() */
-	{ "STUNConfig", "udp_host_list_url", NULL },
-	{ "STUNConfig", "tcp_host_list_url", NULL },
-	{ "STUNConfig", "udp_limit", NULL },
-	{ "STUNConfig", "tcp_limit", NULL },
-	{ "STUNConfig", "bind_request", NULL },
-	{ "STUNConfig", "magic_cookie", NULL },
-	{ "STUNConfig", "xor_mapped_address", NULL },
-	{ "STUNConfig", "retry_attempts", NULL },
-	{ "STUNConfig", "retry_cooldown_seconds", NULL },
-	{ "log", "log_file", logs },
-	{ "log", "log_to_console", logs },
-};
-
-#define NKNOWN (sizeof(known) / sizeof(known[0]))
-
-static const char *const sections[] = { "gandi", "WANIPState", "ESDDNS", "STUNConfig", "log" };
-
-/* The entry of a key, or of a section (key NULL); NULL if it is not there. */
-static const struct config_ini_entry *
-find(const struct config_ini *ini, const char *section, const char *key)
-{
-	for (size_t i = 0; i < ini->n; i++) {
-		const struct config_ini_entry *e = &ini->entries[i];
-
-		if (strcmp(e->section, section) == 0 && (e->key == NULL) == (key == NULL) &&
-		    (key == NULL || strcasecmp(e->key, key) == 0))
-			return e;
-	}
-	return NULL;
-}
-
-/* A node that complaints about a key of the file can name. */
+/* A mapping of the tree, which is made where it is missing. */
 static struct config_node *
-place(struct config_node *node, const struct config_ini_entry *e)
+map_of(struct config_loading *load, const char *name)
 {
-	free(node->label);
-	node->line = e->line;
-	node->label = e->key != NULL ? mem_printf(LABEL_FORMAT, e->section, e->key)
-				     : mem_printf("[%s]", e->section);
-	return node;
+	struct config_node *map = config_node_get(load->root, name);
+
+	if (map == NULL) {
+		map = config_node_new(CONFIG_NODE_MAP, 0);
+		config_node_add(load->root, name, map);
+	}
+	return map;
 }
 
-/* The same, in a mapping of the tree that is made where it is missing. */
 static struct config_node *
 lay(struct config_loading *load, const char *map, const char *key, const char *text,
     const struct config_ini_entry *e)
 {
-	struct config_node *node = config_node_get(load->root, map);
-
-	if (node == NULL) {
-		node = config_node_new(CONFIG_NODE_MAP, 0);
-		config_node_add(load->root, map, node);
-	}
-	return place(config_node_lay(node, key, text), e);
-}
-
-/* A complaint about an entry that nothing of the tree stands for. */
-static void
-warn_entry(struct config_loading *load, const struct config_ini_entry *e, const char *text)
-{
-	struct config_node *node = place(config_node_new(CONFIG_NODE_NULL, 0), e);
-
-	config_warn(load, node, "%s", text);
-	config_node_free(node);
+	return config_ini_label(config_node_lay(map_of(load, map), key, text), e);
 }
 
 /* The value without the quotes that may stand around it; free() it. */
@@ -124,74 +50,6 @@ value_of(const struct config_ini_entry *e)
 	return mem_strdup(e->value);
 }
 
-/* --- names ----------------------------------------------------------------------- */
-
-static void
-check_section(struct config_loading *load, const struct config_ini_entry *e)
-{
-	size_t n = sizeof(sections) / sizeof(sections[0]);
-	const char *nearest = config_nearest(e->section, sections, n);
-	char *text;
-
-	for (size_t i = 0; i < n; i++) {
-		if (strcmp(sections[i], e->section) == 0)
-			return;
-	}
-	text = mem_printf("is not known and has no effect%s%s%s",
-			  nearest != NULL ? "; did you mean [" : "", nearest != NULL ? nearest : "",
-			  nearest != NULL ? "]?" : "");
-	warn_entry(load, e, text);
-	free(text);
-}
-
-static void
-check_key(struct config_loading *load, const struct config_ini_entry *e)
-{
-	const char *names[NKNOWN], *nearest;
-	size_t n = 0;
-	char *text;
-
-	if (strncasecmp(e->key, "msg_", 4) == 0)
-		return;
-	for (size_t i = 0; i < NKNOWN; i++) {
-		if (strcmp(known[i].section, e->section) != 0)
-			continue;
-		names[n++] = known[i].key;
-		if (strcasecmp(known[i].key, e->key) != 0)
-			continue;
-		if (known[i].warning != NULL)
-			warn_entry(load, e, known[i].warning);
-		return;
-	}
-	/* of a section that is not known, which was said */
-	if (n == 0)
-		return;
-	nearest = config_nearest(e->key, names, n);
-	text = mem_printf("is not known and has no effect%s%s%s",
-			  nearest != NULL ? "; did you mean '" : "", nearest != NULL ? nearest : "",
-			  nearest != NULL ? "'?" : "");
-	warn_entry(load, e, text);
-	free(text);
-}
-
-static void
-check_names(struct config_loading *load, const struct config_ini *ini)
-{
-	for (size_t i = 0; i < ini->n; i++) {
-		const struct config_ini_entry *e = &ini->entries[i];
-
-		if (e->section[0] == '\0')
-			config_error_line(load, NULL, e->line,
-					  "'%s' stands in front of the first section; it belongs "
-					  "under a line such as [gandi]",
-					  e->key);
-		else if (e->key == NULL)
-			check_section(load, e);
-		else
-			check_key(load, e);
-	}
-}
-
 /* --- [gandi] --------------------------------------------------------------------- */
 
 static bool
@@ -201,18 +59,18 @@ is_variable(const char *text)
 	size_t len = strlen(text);
 
 	return len > 0 && len <= VARIABLE_MAX && strchr(letters, text[0]) != NULL &&
-	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") == len;
+	       strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") ==
+		       len;
 }
 
 /* No complaint repeats what the key holds: somebody may have put the token itself there. */
 static void
 take_token(struct config_loading *load, const struct config_ini *ini)
 {
-	const struct config_ini_entry *e = find(ini, "gandi", "api_key");
+	const struct config_ini_entry *e = config_ini_find(ini, "gandi", "api_key");
 	struct config_node *node;
 	char *name;
 
-	/* as the original sent it; what it had was no personal access token */
 	if (e == NULL)
 		return;
 	name = value_of(e);
@@ -248,7 +106,7 @@ static void
 take_variable(struct config_loading *load, const struct config_ini *ini, const char *key,
 	      enum config_variable which)
 {
-	const struct config_ini_entry *e = find(ini, "gandi", key);
+	const struct config_ini_entry *e = config_ini_find(ini, "gandi", key);
 	const char *usual = load->variables[which];
 	struct config_node *node;
 	char *name;
@@ -256,7 +114,7 @@ take_variable(struct config_loading *load, const struct config_ini *ini, const c
 	if (e == NULL)
 		return;
 	name = value_of(e);
-	node = place(config_node_new(CONFIG_NODE_NULL, 0), e);
+	node = config_ini_label(config_node_new(CONFIG_NODE_NULL, 0), e);
 	if (!is_variable(name))
 		config_error(load, node,
 			     "must be the name of a variable of the environment, such as %s",
@@ -276,7 +134,7 @@ take_variable(struct config_loading *load, const struct config_ini *ini, const c
 static void
 check_zone(struct config_loading *load, const struct config_ini *ini)
 {
-	const struct config_ini_entry *e = find(ini, "gandi", "target_domain_fqdn");
+	const struct config_ini_entry *e = config_ini_find(ini, "gandi", "target_domain_fqdn");
 	const char *variable = load->variables[CONFIG_VARIABLE_ZONE];
 	struct config_node *node;
 
@@ -285,8 +143,8 @@ check_zone(struct config_loading *load, const struct config_ini *ini)
 	node = config_node_new(CONFIG_NODE_NULL, 0);
 	config_node_add(load->root, "records", node);
 	if (e != NULL)
-		config_error(load, place(node, e), "the variable %s, which it names, is not set",
-			     variable);
+		config_error(load, config_ini_label(node, e),
+			     "the variable %s, which it names, is not set", variable);
 	else
 		config_error_line(load, node, 0,
 				  LABEL_FORMAT " is missing, and the variable %s is not set",
@@ -297,8 +155,8 @@ check_zone(struct config_loading *load, const struct config_ini *ini)
 static void
 take_url(struct config_loading *load, const struct config_ini *ini)
 {
-	const struct config_ini_entry *base = find(ini, "gandi", "api_url_base");
-	const struct config_ini_entry *domains = find(ini, "gandi", "api_url_domains");
+	const struct config_ini_entry *base = config_ini_find(ini, "gandi", "api_url_base");
+	const struct config_ini_entry *domains = config_ini_find(ini, "gandi", "api_url_domains");
 	static const char end[] = "/domains";
 	char *front = base != NULL ? value_of(base) : mem_strdup("");
 	char *back = domains != NULL ? value_of(domains) : mem_strdup("");
@@ -310,10 +168,10 @@ take_url(struct config_loading *load, const struct config_ini *ini)
 		front[strlen(front) - 1] = '\0';
 	while (back[0] != '\0' && back[strlen(back) - 1] == '/')
 		back[strlen(back) - 1] = '\0';
-	url = strstr(back, "://") != NULL ? mem_strdup(back)
-					  : mem_printf("%s%s%s", front,
-						       back[0] != '\0' && back[0] != '/' ? "/" : "",
-						       back);
+	url = strstr(back, "://") != NULL
+		      ? mem_strdup(back)
+		      : mem_printf("%s%s%s", front, back[0] != '\0' && back[0] != '/' ? "/" : "",
+				   back);
 	len = strlen(url);
 	if (domains != NULL && (len < strlen(end) || strcmp(url + len - strlen(end), end) != 0)) {
 		node = lay(load, "provider", "url", url, domains);
@@ -331,7 +189,7 @@ take_url(struct config_loading *load, const struct config_ini *ini)
 static void
 take_gandi(struct config_loading *load, const struct config_ini *ini)
 {
-	const struct config_ini_entry *section = find(ini, "gandi", NULL);
+	const struct config_ini_entry *section = config_ini_find(ini, "gandi", NULL);
 
 	take_token(load, ini);
 	take_variable(load, ini, "target_domain_fqdn", CONFIG_VARIABLE_ZONE);
@@ -344,9 +202,10 @@ take_gandi(struct config_loading *load, const struct config_ini *ini)
 		return;
 	/* the original's only way; a token of today would be refused under it, and the reverse */
 	lay(load, "provider", "auth", "apikey", section);
-	warn_entry(load, section,
-		   "the key is sent as the original sent it, as an API key, which Gandi deprecates; "
-		   "a personal access token needs a YAML file with provider.auth: bearer");
+	config_ini_warn(
+		load, section,
+		"the key is sent as the original sent it, as an API key, which Gandi deprecates; "
+		"a personal access token needs a YAML file with provider.auth: bearer");
 }
 
 /* --- [WANIPState], [STUNConfig] -------------------------------------------------- */
@@ -354,30 +213,26 @@ take_gandi(struct config_loading *load, const struct config_ini *ini)
 static struct config_node *
 sources_node(struct config_loading *load, const struct config_ini_entry *e)
 {
-	struct config_node *detector = config_node_get(load->root, "detector"), *sources;
+	struct config_node *detector = map_of(load, "detector");
+	struct config_node *sources = config_node_get(detector, "sources");
 
-	if (detector == NULL) {
-		detector = config_node_new(CONFIG_NODE_MAP, 0);
-		config_node_add(load->root, "detector", detector);
-	}
-	sources = config_node_get(detector, "sources");
 	if (sources == NULL) {
-		sources = place(config_node_new(CONFIG_NODE_LIST, 0), e);
+		sources = config_ini_label(config_node_new(CONFIG_NODE_LIST, 0), e);
 		config_node_add(detector, "sources", sources);
 	}
 	return sources;
 }
 
 static void
-add_source(struct config_node *sources, const char *operator, const char *url, const char *family,
+add_source(struct config_node *sources, const char *operator, const char * url, const char *family,
 	   const struct config_ini_entry *e)
 {
-	struct config_node *source = place(config_node_new(CONFIG_NODE_MAP, 0), e);
+	struct config_node *source = config_ini_label(config_node_new(CONFIG_NODE_MAP, 0), e);
 
 	config_node_add(sources, NULL, source);
-	place(config_node_lay(source, "operator", operator), e);
-	place(config_node_lay(source, "url", url), e);
-	place(config_node_lay(source, "family", family), e);
+	config_ini_label(config_node_lay(source, "operator", operator), e);
+	config_ini_label(config_node_lay(source, "url", url), e);
+	config_ini_label(config_node_lay(source, "family", family), e);
 }
 
 /* The URL's host, in the form that names of operators have; a wrong URL is told of later. */
@@ -427,7 +282,7 @@ add_services(struct config_loading *load, const cJSON *list, const struct config
 	cJSON_ArrayForEach(url, list)
 	{
 		if (is_listed(list, url)) {
-			warn_entry(load, e, "names a service twice; it is asked once");
+			config_ini_warn(load, e, "names a service twice; it is asked once");
 			continue;
 		}
 		operator_of(url->valuestring, operator);
@@ -451,8 +306,8 @@ is_list_of_texts(const cJSON *list)
 static void
 take_services(struct config_loading *load, const struct config_ini *ini)
 {
-	const struct config_ini_entry *section = find(ini, "WANIPState", NULL);
-	const struct config_ini_entry *e = find(ini, "WANIPState", "ip_check_services");
+	const struct config_ini_entry *section = config_ini_find(ini, "WANIPState", NULL);
+	const struct config_ini_entry *e = config_ini_find(ini, "WANIPState", "ip_check_services");
 	const char *why = NULL;
 	cJSON *json;
 	char *text;
@@ -487,7 +342,7 @@ family_of(const struct config_source *s)
 static void
 take_stun(struct config_loading *load, const struct config_ini *ini)
 {
-	const struct config_ini_entry *section = find(ini, "STUNConfig", NULL);
+	const struct config_ini_entry *section = config_ini_find(ini, "STUNConfig", NULL);
 	const struct config_detector *defaults = &load->config->detector;
 	struct config_node *sources;
 
@@ -500,9 +355,10 @@ take_stun(struct config_loading *load, const struct config_ini *ini)
 		if (s->kind == CONFIG_SOURCE_STUN)
 			add_source(sources, s->operator, s->url, family_of(s), section);
 	}
-	warn_entry(load, section,
-		   "no list of STUN servers is downloaded from a third party, and its limits and "
-		   "retries have no effect: the built-in STUN servers are asked in their place");
+	config_ini_warn(
+		load, section,
+		"no list of STUN servers is downloaded from a third party, and its limits and "
+		"retries have no effect: the built-in STUN servers are asked in their place");
 }
 
 static void
@@ -510,7 +366,8 @@ take_detection(struct config_loading *load, const struct config_ini *ini)
 {
 	take_services(load, ini);
 	take_stun(load, ini);
-	if (find(ini, "WANIPState", NULL) == NULL && find(ini, "STUNConfig", NULL) == NULL)
+	if (config_ini_find(ini, "WANIPState", NULL) == NULL &&
+	    config_ini_find(ini, "STUNConfig", NULL) == NULL)
 		config_error_line(load, NULL, 0,
 				  "has neither [WANIPState] nor [STUNConfig]: there is nobody to "
 				  "ask for the address");
@@ -521,7 +378,7 @@ take_detection(struct config_loading *load, const struct config_ini *ini)
 static void
 take_interval(struct config_loading *load, const struct config_ini *ini)
 {
-	const struct config_ini_entry *e = find(ini, "ESDDNS", "daemon_thread_interval");
+	const struct config_ini_entry *e = config_ini_find(ini, "ESDDNS", "daemon_thread_interval");
 	char *text;
 
 	if (e == NULL)
@@ -532,29 +389,45 @@ take_interval(struct config_loading *load, const struct config_ini *ini)
 	free(text);
 }
 
+/* A list of webd, with an address or nothing in it. */
+static void
+lay_list(struct config_loading *load, const char *key, const char *text,
+	 const struct config_ini_entry *e)
+{
+	struct config_node *list = config_ini_label(config_node_new(CONFIG_NODE_LIST, 0), e), *item;
+
+	config_node_add(map_of(load, "webd"), key, list);
+	if (text == NULL)
+		return;
+	item = config_ini_label(config_node_new(CONFIG_NODE_TEXT, 0), e);
+	item->text = mem_strdup(text);
+	config_node_add(list, NULL, item);
+}
+
 static void
 take_page(struct config_loading *load, const struct config_ini *ini)
 {
-	const struct config_ini_entry *host = find(ini, "ESDDNS", "service_host");
-	const struct config_ini_entry *port = find(ini, "ESDDNS", "service_port"), *e;
+	const struct config_ini_entry *host = config_ini_find(ini, "ESDDNS", "service_host");
+	const struct config_ini_entry *port = config_ini_find(ini, "ESDDNS", "service_port");
 	char *h = host != NULL ? value_of(host) : mem_strdup("0.0.0.0");
 	char *p = port != NULL ? value_of(port) : mem_strdup("51339");
-	bool brackets = strchr(h, ':') != NULL && h[0] != '[';
-	struct config_node *list, *entry;
+	const char *address = strcasecmp(h, "localhost") == 0 ? "127.0.0.1" : h;
+	char *listen = mem_printf(strchr(h, ':') != NULL ? "[%s]:%s" : "%s:%s", address, p);
 	int64_t number;
 
-	e = host != NULL ? host : port;
-	if (port != NULL && !config_number_parse(p, 1, UINT16_MAX, &number))
+	if (!config_number_parse(p, 1, UINT16_MAX, &number)) {
 		config_error(load, lay(load, "webd", "listen", p, port),
-			     "must be a port from 1 to 65535");
-	if (e == NULL || config_node_get(config_node_get(load->root, "webd"), "listen") != NULL)
-		goto out;
-	lay(load, "webd", "listen", "", e);
-	list = place(config_node_new(CONFIG_NODE_LIST, 0), e);
-	config_node_remove(list->parent, "listen");
-out:
-	(void)entry;
-	(void)brackets;
+			     "must be a port, from 1 to 65535");
+	} else if (host != NULL || port != NULL) {
+		lay_list(load, "listen", listen, host != NULL ? host : port);
+	}
+	/* the page's port serves the metrics too; a dns.ini can give them no other one */
+	if (port != NULL && strcmp(p, METRICS_PORT) == 0) {
+		lay_list(load, "metrics", NULL, port);
+		config_ini_warn(load, port,
+				"is the port of the metrics as well: page and metrics share it");
+	}
+	free(listen);
 	free(h);
 	free(p);
 }
@@ -566,7 +439,7 @@ config_dnsini_read(struct config_loading *load)
 	bool ok = config_ini_read(load, &ini);
 
 	if (ok) {
-		check_names(load, &ini);
+		config_dnsini_names(load, &ini);
 		take_gandi(load, &ini);
 		take_detection(load, &ini);
 		take_interval(load, &ini);

@@ -27,7 +27,7 @@ struct reader {
 	size_t nrest;
 	char *section; /* that the lines are in; owned; NULL after a bad one */
 	unsigned line;
-	bool open;                      /* there was a key in the section: a line may go on with it */
+	bool open; /* there was a key in the section: a line may go on with it */
 	struct config_ini_entry *entry; /* of that key, or NULL if it was refused */
 	struct buf value;               /* of that key, so far */
 	bool more;                      /* what is fed goes on with it, in a line of its own */
@@ -88,8 +88,8 @@ add_entry(struct reader *r, const char *key)
 		return NULL;
 	ini->entries = mem_grow(ini->entries, ini->n + 1, sizeof(*ini->entries));
 	entry = &ini->entries[ini->n++];
-	*entry = (struct config_ini_entry){ mem_strdup(r->section), mem_strdup(key), NULL,
-					    r->line };
+	*entry =
+		(struct config_ini_entry){ mem_strdup(r->section), mem_strdup(key), NULL, r->line };
 	return entry;
 }
 
@@ -112,7 +112,7 @@ static void
 end_entry(struct reader *r)
 {
 	if (r->entry != NULL)
-		r->entry->value = buf_take(&r->value);
+		r->entry->value = mem_strdup(buf_text(&r->value));
 	buf_free(&r->value);
 	r->entry = NULL;
 }
@@ -252,8 +252,8 @@ piece_length(const struct reader *r, size_t room)
 
 	if (r->nrest <= room)
 		return r->nrest;
-	while (n > 0 && (is_blank(r->rest[n - 1]) || is_blank(r->rest[n]) ||
-			 r->rest[n] == ';' || r->rest[n] == '#'))
+	while (n > 0 && (is_blank(r->rest[n - 1]) || is_blank(r->rest[n]) || r->rest[n] == ';' ||
+			 r->rest[n] == '#'))
 		n--;
 	return n;
 }
@@ -334,4 +334,36 @@ config_ini_free(struct config_ini *ini)
 	}
 	free(ini->entries);
 	*ini = (struct config_ini){ 0 };
+}
+
+const struct config_ini_entry *
+config_ini_find(const struct config_ini *ini, const char *section, const char *key)
+{
+	for (size_t i = 0; i < ini->n; i++) {
+		const struct config_ini_entry *e = &ini->entries[i];
+
+		if (strcmp(e->section, section) == 0 && (e->key == NULL) == (key == NULL) &&
+		    (key == NULL || strcasecmp(e->key, key) == 0))
+			return e;
+	}
+	return NULL;
+}
+
+struct config_node *
+config_ini_label(struct config_node *node, const struct config_ini_entry *e)
+{
+	free(node->label);
+	node->line = e->line;
+	node->label = e->key != NULL ? mem_printf("[%s] %s", e->section, e->key)
+				     : mem_printf("[%s]", e->section);
+	return node;
+}
+
+void
+config_ini_warn(struct config_loading *load, const struct config_ini_entry *e, const char *text)
+{
+	struct config_node *node = config_ini_label(config_node_new(CONFIG_NODE_NULL, 0), e);
+
+	config_warn(load, node, "%s", text);
+	config_node_free(node);
 }

@@ -81,7 +81,7 @@ void config_node_remove(struct config_node *map, const char *key);
 /* True if nothing in the tree was complained about; also for NULL. */
 bool config_node_sound(const struct config_node *node);
 
-/* config_ini.c and config_dnsini.c */
+/* config_ini.c, config_dnsini.c and config_dnsini_names.c */
 
 struct config_ini_entry {
 	char *section; /* "" in front of the first one */
@@ -103,9 +103,19 @@ struct config_ini {
 bool config_ini_read(struct config_loading *load, struct config_ini *ini);
 /* Empties it. */
 void config_ini_free(struct config_ini *ini);
+/* The entry of a key, or of a section (key NULL); NULL if it is not there. */
+const struct config_ini_entry *config_ini_find(const struct config_ini *ini, const char *section,
+					       const char *key);
+/* From now on complaints about the node name the entry and its line. Returns the node. */
+struct config_node *config_ini_label(struct config_node *node, const struct config_ini_entry *e);
+/* A warning about an entry that no node of the tree stands for. */
+void config_ini_warn(struct config_loading *load, const struct config_ini_entry *e,
+		     const char *text);
 
-/* Read a dns.ini of the original (facts/contract.md) into load->root; else as config_yaml_read(). */
+/* A dns.ini of the original (facts/contract.md) into load->root; as config_yaml_read() else. */
 bool config_dnsini_read(struct config_loading *load);
+/* Complain about what is no section or key of a dns.ini, or has no effect any more. */
+void config_dnsini_names(struct config_loading *load, const struct config_ini *ini);
 
 /* config_env.c */
 

@@ -125,7 +125,7 @@ stop_in_order(struct manager *m, int64_t now_ms, struct manager_actions *out)
 		for (size_t i = 0; i < m->n; i++) {
 			struct manager_unit *u = &m->units[i];
 
-			if (!unit_busy(&u->unit) || (u->asked && u->unit.state != UNIT_BACKOFF))
+			if (u->asked || !unit_busy(&u->unit))
 				continue;
 			if (!is_going(&u->unit) && left_ms > 0 && held_by_later(m, i))
 				continue;

@@ -5,9 +5,6 @@
 
 #include "supervisor/sealed.h"
 
-/* In the order in which they are asked for. */
-static const char *const names[] = { "GANDI_API_KEY", "API_KEY" };
-
 /* The value, if this is the variable of that name, else NULL. */
 static char *
 value_of(char *variable, const char *name)
@@ -42,8 +39,11 @@ overwrite(char **variables, const char *name)
 }
 
 int
-secret_take(char **variables, int *fd, const char **why)
+secret_take(char **variables, const char *own, int *fd, const char **why)
 {
+	/* in the order in which they are asked for */
+	const char *const names[] = { own != NULL ? own : "GANDI_API_KEY", "GANDI_API_KEY",
+				      "API_KEY" };
 	const char *token = NULL;
 	int result = 0;
 

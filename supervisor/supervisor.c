@@ -170,11 +170,22 @@ configure_units(struct supervisor *s)
 static bool
 can_replace(const struct config *old, const struct config *new)
 {
-	if (strcmp(old->runtime_dir, new->runtime_dir) == 0 &&
-	    strcmp(old->state_dir, new->state_dir) == 0)
-		return true;
-	log_error("runtime_dir and state_dir cannot change while esddns runs: restart it instead");
-	return false;
+	const char *was = old->token_variable != NULL ? old->token_variable : "";
+	const char *is = new->token_variable != NULL ? new->token_variable : "";
+
+	if (strcmp(old->runtime_dir, new->runtime_dir) != 0 ||
+	    strcmp(old->state_dir, new->state_dir) != 0) {
+		log_error("runtime_dir and state_dir cannot change while esddns runs: restart it "
+			  "instead");
+		return false;
+	}
+	/* the token was taken at the start, and its variable overwritten */
+	if (strcmp(was, is) != 0) {
+		log_error("api_key of dns.ini cannot name another variable while esddns runs: "
+			  "restart it instead");
+		return false;
+	}
+	return true;
 }
 
 /* All or nothing: until every part is made, nothing of the old configuration is touched. */
@@ -451,7 +462,8 @@ supervisor_run(const struct supervisor_options *options)
 	s.config = load(options);
 	if (s.config == NULL) {
 		code = SUPERVISOR_EXIT_CONFIG;
-	} else if (secret_take(options->variables, &s.secret_fd, &why) != 0) {
+	} else if (secret_take(options->variables, s.config->token_variable, &s.secret_fd, &why) !=
+		   0) {
 		log_error(why);
 	} else {
 		log_start("supervisor", s.config->log.level, s.config->log.format);

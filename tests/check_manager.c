@@ -487,6 +487,25 @@ START_TEST(what_cannot_be_killed_does_not_hold_the_end)
 }
 END_TEST
 
+/* The updater waits for the detector, which does not go: it is still asked before the end. */
+START_TEST(the_wait_for_later_ones_is_bounded)
+{
+	struct manager_actions a = { 0 };
+	struct manager m;
+	int64_t now = 0;
+
+	bring_up(&m, true);
+	all(&m, MANAGER_EV_SHUTDOWN, now);
+	ended(&m, WEBD, 0, now);
+	while (m.phase != MANAGER_DONE && signal_to(&a, UPDATER) == 0) {
+		now = manager_next_deadline(&m);
+		a = all(&m, MANAGER_EV_TICK, now);
+	}
+	ck_assert_int_eq(now, MANAGER_KILL_MS);
+	ck_assert_int_eq(signal_to(&a, UPDATER), SIGTERM);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -505,6 +524,7 @@ main(void)
 	tcase_add_test(tc, an_essential_unit_that_failed_ends_the_whole);
 	tcase_add_test(tc, other_failures_only_degrade);
 	tcase_add_test(tc, a_reload_starts_what_became_enabled_and_stops_what_did_not);
+	tcase_add_test(tc, the_wait_for_later_ones_is_bounded);
 	tcase_add_test(tc, what_cannot_be_killed_does_not_hold_the_end);
 	tcase_set_timeout(random_tc, 60);
 	tcase_add_loop_test(random_tc, whole_lives_hold_the_invariants, 0, PASSES);

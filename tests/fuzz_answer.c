@@ -2,8 +2,8 @@
  * What echo services answer. The choices: p, t or j for the format, then 4 or 6
  * for the family that was asked for.
  */
-#include "detector/answer.h"
 #include "common/json.h"
+#include "detector/answer.h"
 #include "tests/fuzz.h"
 
 #define KEY "ip"

@@ -71,8 +71,8 @@ check_places(const char *text)
 		uint16_t port2;
 
 		REQUIRE(port != 0 && address_parse_text(host, &a));
-		snprintf(written, sizeof(written),
-			 a.family == ADDRESS_IPV6 ? "[%s]:%u" : "%s:%u", host, (unsigned)port);
+		snprintf(written, sizeof(written), a.family == ADDRESS_IPV6 ? "[%s]:%u" : "%s:%u",
+			 host, (unsigned)port);
 		REQUIRE(config_listen_parse(written, host2, &port2));
 		REQUIRE(port2 == port && strcmp(host, host2) == 0);
 	}

@@ -70,8 +70,8 @@ judge(const char *choices, const struct http_response *response)
 	bool is_write = choices[0] == 'w';
 	struct provider_target target = { .zone = "example.com",
 					  .name = "*.Home",
-					  .family = choices[1] == '6' ? ADDRESS_IPV6
-								      : ADDRESS_IPV4 };
+					  .family =
+						  choices[1] == '6' ? ADDRESS_IPV6 : ADDRESS_IPV4 };
 	struct provider_access access = { .url = "https://api.gandi.net/v5/livedns",
 					  .auth = choices[2] == 'k' ? PROVIDER_APIKEY
 								    : PROVIDER_BEARER,

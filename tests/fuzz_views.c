@@ -24,9 +24,8 @@ configure(struct webd_config *c)
 				   .max_connections = 64,
 				   .detector_interval_ms = 300000,
 				   .updater_interval_ms = 300000 };
-	c->records[0] = (struct webd_record_config){
-		"home.example.com", "example.com", "home", ADDRESS_IPV4, 300
-	};
+	c->records[0] = (struct webd_record_config){ "home.example.com", "example.com", "home",
+						     ADDRESS_IPV4, 300 };
 	c->records[1] =
 		(struct webd_record_config){ "example.com", "example.com", "@", ADDRESS_IPV6, 600 };
 }
@@ -114,7 +113,9 @@ check_tag(const char *p, const char **name, size_t *len, bool *closes_itself)
 static bool
 is_void(const char *name, size_t len)
 {
-	static const char *const names[] = { "meta", "link", "br", "hr", "img", "input", "DOCTYPE" };
+	static const char *const names[] = {
+		"meta", "link", "br", "hr", "img", "input", "DOCTYPE"
+	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strlen(names[i]) == len && strncmp(names[i], name, len) == 0)

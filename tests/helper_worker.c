@@ -125,6 +125,7 @@ leave_orphan(void)
 	setsid();
 	if (fork() != 0)
 		_exit(0);
+	alarm(120); /* in case the test fails */
 	note("orphan %ld", (long)getpid());
 	close(channel);
 	for (;;)
@@ -138,6 +139,7 @@ leave_member(void)
 	if (fork() != 0)
 		return;
 	signal(SIGTERM, SIG_IGN);
+	alarm(120);
 	note("member %ld", (long)getpid());
 	for (;;)
 		pause();

@@ -2,7 +2,7 @@
 # run-tests. A shell fragment: it only defines things.
 
 build_packages="autoconf automake gcc libc6-dev make pkg-config
-	libc-ares-dev libcjson-dev libcurl4-openssl-dev libmicrohttpd-dev libnng-dev libssl-dev
+	libc-ares-dev libcjson-dev libcurl4-openssl-dev libinih-dev libmicrohttpd-dev libnng-dev libssl-dev
 	libyaml-dev check"
 # the sandbox is a Python program, and makes its certificates with openssl
 sandbox_packages="python3 openssl curl ca-certificates"

@@ -90,24 +90,30 @@ def test_large_requests_are_refused(running, request_bytes):
     assert running.ask("/raw").status == 200
 
 
-@pytest.mark.parametrize("request_bytes", [
-    b"\r\n\r\n\r\n", b"\0" * 1000, b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + b"x" * 500,
-    b"GET\r\n\r\n", b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"GET http://other/ HTTP/1.1\r\nHost: x\r\n\r\n",
-    b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-    b"GET / HTTP/1.1\r\n Host: x\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-])
-def test_malformed_requests_harm_nothing(running, request_bytes):
-    """Whatever is answered, it is no server error, and the next visitor is served."""
+MALFORMED = {
+    "newlines": b"\r\n\r\n\r\n", "zeros": b"\0" * 1000,
+    "tls": b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + b"x" * 500, "short": b"GET\r\n\r\n",
+    "version": b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", "no host": b"GET / HTTP/1.1\r\n\r\n",
+    "two hosts": b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "proxy": b"GET http://other/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    "length": b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+    "folded": b"GET / HTTP/1.1\r\n Host: x\r\n\r\n",
+    "http2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_malformed_requests_harm_nothing(running, name):
+    """Whatever is answered, it is no failure of webd, and the next visitor is served."""
     with connect(running.port) as sock:
-        sock.sendall(request_bytes)
-        sock.shutdown(socket.SHUT_WR)
-        answer = b""
-        with contextlib.suppress(ConnectionError):
-            while part := sock.recv(65536):
-                answer += part
-    assert (status_of(answer) or 400) < 505
-    assert running.ask("/raw").status == 200
+        sock.sendall(MALFORMED[name])
+        sock.settimeout(1)
+        try:
+            answer = sock.recv(65536)
+        except (TimeoutError, ConnectionError):
+            answer = b""        # it waits for more, or has closed
+        assert status_of(answer) in (None, 200, 400, 404, 413, 505), answer
+        assert running.ask("/raw").status == 200
     assert next(u["restarts"] for u in running.state()["units"] if u["name"] == "webd") == 0
 
 
@@ -180,18 +186,21 @@ def test_followers_are_bounded_and_the_rest_is_told(box, launch):
         streams = []
 
         def follow(source):
-            sock = stack.enter_context(connect(system.port, source))
+            sock = connect(system.port, source)
             sock.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
             status = status_of(sock.recv(4096))
             if status == 200:
-                streams.append(sock)
+                streams.append(stack.enter_context(sock))
+            else:
+                sock.close()
             return status
 
         statuses = [follow(f"127.0.0.{2 + i % 4}") for i in range(24)]
         assert statuses[:16] == [200] * 16 and set(statuses[16:]) == {503}, statuses
         assert system.ask("/raw").status == 200
         streams.pop().close()
-        wait_for(lambda: follow("127.0.0.9") == 200, "a place that became free is given", 10)
+        # that one has gone is noticed when it is told something: a beat every 10 s, the second fails
+        wait_for(lambda: follow("127.0.0.9") == 200, "a place that became free is given", 25)
 
 
 def test_a_follower_that_never_reads_holds_up_nobody(box, running):
