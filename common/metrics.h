@@ -37,6 +37,8 @@ enum metric {
 	METRIC_RECORD_ATTENTION,     /* domain, record_type: 1 while a person is needed */
 	METRIC_UNIT_UP,              /* unit */
 	METRIC_UNIT_RESTARTS,        /* unit */
+	METRIC_UNIT_MEMORY,          /* unit */
+	METRIC_UNIT_CPU,             /* unit */
 	METRIC_MESSAGES_DROPPED,     /* reason */
 	METRIC_LOG_DROPPED,          /* unit */
 	METRIC_BUILD_INFO,           /* version */
@@ -46,7 +48,7 @@ enum metric {
 struct metric_family {
 	const char *name; /* with the prefix, without a counter's _total */
 	const char *help;
-	const char *unit; /* "seconds" or NULL; the name ends with it */
+	const char *unit; /* "seconds", "bytes" or NULL; the name ends with it */
 	enum metric_type type;
 	size_t nlabels;
 	const char *labels[METRIC_LABELS_MAX];

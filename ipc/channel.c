@@ -38,7 +38,8 @@ struct channel {
 	char *secret_text; /* SECRET_MAX + 1 bytes, or NULL */
 	const char *secret;
 	char status[STATUS_MAX];
-	bool ready_wanted, stopping_wanted; /* not taken by the socket yet */
+	char state[CHANNEL_STATE_MAX + 1];
+	bool ready_wanted, stopping_wanted, state_wanted; /* not taken by the socket yet */
 	bool gone;
 	unsigned budget;
 	int64_t ping_every_ms; /* 0: no watchdog */
@@ -296,6 +297,28 @@ channel_status(struct channel *c, const char *text)
 }
 
 static void
+put_state(struct channel *c)
+{
+	char line[CHANNEL_UP_MAX];
+
+	snprintf(line, sizeof(line), "X_STATE=%s", c->state);
+	c->state_wanted = !put(c, line);
+}
+
+void
+channel_state(struct channel *c, const char *json)
+{
+	if (strcmp(json, c->state) == 0)
+		return;
+	if (!mem_copy_text(c->state, sizeof(c->state), json)) {
+		log_error("the state for the supervisor is too long");
+		c->state[0] = '\0';
+		return;
+	}
+	put_state(c);
+}
+
+static void
 ping(struct channel *c, int64_t now_ms)
 {
 	if (now_ms < c->ping_at_ms)
@@ -315,8 +338,10 @@ channel_prepare(struct channel *c, struct pollset *set, int64_t now_ms)
 		channel_ready(c);
 	if (c->stopping_wanted)
 		channel_stopping(c);
+	if (c->state_wanted)
+		put_state(c);
 	c->budget = EVENTS_PER_PASS;
-	waiting = c->ready_wanted || c->stopping_wanted;
+	waiting = c->ready_wanted || c->stopping_wanted || c->state_wanted;
 	pollset_add(set, c->signal_fd, POLLIN);
 	pollset_add(set, c->fd, waiting ? POLLIN | POLLOUT : POLLIN);
 	if (c->ping_every_ms != 0) {

@@ -20,6 +20,7 @@
 #define CHANNEL_UNIT_ENV "ESDDNS_UNIT"
 
 #define CHANNEL_UP_MAX 4096
+#define CHANNEL_STATE_MAX (CHANNEL_UP_MAX - 16) /* of channel_state(), without the NUL */
 #define CHANNEL_DOWN_MAX 16384
 #define CHANNEL_PART_MAX (1024 * 1024)
 
@@ -56,6 +57,12 @@ const cJSON *channel_units(const struct channel *c);
 void channel_ready(struct channel *c);
 /* One line for people about what the worker does; sent only if it changed. */
 void channel_status(struct channel *c, const char *text);
+/*
+ * What the worker knows, as one JSON object on one line, for esddnsctl status:
+ * the supervisor keeps the last one. Sent only if it changed; a longer one than
+ * CHANNEL_STATE_MAX is a mistake of the caller's, and not sent.
+ */
+void channel_state(struct channel *c, const char *json);
 void channel_stopping(struct channel *c);
 
 /* Also pings the watchdog at half its interval, as the loop makes progress. */

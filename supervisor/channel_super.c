@@ -51,6 +51,8 @@ take_line(struct notice *out, const char *key, const char *value)
 	} else if (strcmp(key, "ERRNO") == 0) {
 		n = number(value);
 		out->error_number = n > 0 && n < 4096 ? (int)n : 0;
+	} else if (strcmp(key, "X_STATE") == 0) {
+		mem_copy_text(out->state, sizeof(out->state), value);
 	}
 }
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #define NOTICE_STATUS_MAX 256
+#define NOTICE_STATE_MAX 4096
 
 /* One datagram of K=V lines, as sd_notify(3) defines them. */
 struct notice {
@@ -22,6 +23,7 @@ struct notice {
 	char status[NOTICE_STATUS_MAX]; /* STATUS=, cut off, control characters as '?' */
 	int64_t extend_ms;              /* EXTEND_TIMEOUT_USEC=; -1 if there is none */
 	int error_number;               /* ERRNO=; 0 if there is none */
+	char state[NOTICE_STATE_MAX];   /* X_STATE=, not looked into; "" if there is none */
 };
 
 /* False for a datagram that is not of that form: empty, a NUL, a line without '='. */

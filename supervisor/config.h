@@ -109,6 +109,7 @@ struct config_updater {
 	bool dry_run;
 	int64_t backup_delay;
 	int64_t backup_spread;
+	int64_t once_limit; /* with esddns --once: how long it may take; else 0. Not in the file */
 };
 
 enum config_backend {

@@ -15,7 +15,9 @@
 
 #define VARIABLE_MAX 127
 #define OPERATOR_MAX 47
-#define METRICS_PORT "8080" /* the default of webd.metrics */
+/* The defaults of webd.listen and webd.metrics. */
+#define PAGE_PORT "51339"
+#define METRICS_PORT "8080"
 #define LABEL_FORMAT "[%s] %s"
 
 /* A mapping of the tree, which is made where it is missing. */
@@ -121,13 +123,18 @@ take_variable(struct config_loading *load, const struct config_ini *ini, const c
 			     usual);
 	else if (holds_token(load, name))
 		config_error(load, node, "names the variable that holds the token");
-	config_node_free(node);
-	if (strcmp(name, usual) != 0 && config_env_get(load->env, usual) != NULL)
+	if (!node->bad && strcmp(name, usual) != 0 && config_env_get(load->env, usual) != NULL)
 		config_warn_variable(load, usual,
 				     "has no effect: " LABEL_FORMAT " names another variable",
 				     "gandi", key);
-	free(load->variables[which]);
-	load->variables[which] = name;
+	if (node->bad) {
+		/* nothing more is said about what it names: that may be a secret */
+		free(name);
+	} else {
+		free(load->variables[which]);
+		load->variables[which] = name;
+	}
+	config_node_free(node);
 }
 
 /* The record is in variables: without its zone, say which one is not set. */
@@ -204,8 +211,8 @@ take_gandi(struct config_loading *load, const struct config_ini *ini)
 	lay(load, "provider", "auth", "apikey", section);
 	config_ini_warn(
 		load, section,
-		"the key is sent as the original sent it, as an API key, which Gandi deprecates; "
-		"a personal access token needs a YAML file with provider.auth: bearer");
+		"the token is sent as the original sent it (Authorization: Apikey), which Gandi "
+		"deprecates; a personal access token needs a YAML file with provider.auth: bearer");
 }
 
 /* --- [WANIPState], [STUNConfig] -------------------------------------------------- */
@@ -322,7 +329,8 @@ take_services(struct config_loading *load, const struct config_ini *ini)
 	text = value_of(e);
 	json = json_parse(text, strlen(text), &why);
 	if (json == NULL)
-		config_error(load, sources_node(load, e), "is not JSON: %s", why);
+		config_error(load, sources_node(load, e),
+			     "%s; it must be {\"svc\": [\"https://...\", ...]}", why);
 	else if (!is_list_of_texts(json_array(json, "svc")))
 		config_error(load, sources_node(load, e),
 			     "must be {\"svc\": [\"https://...\", ...]}, with one URL at least");
@@ -410,17 +418,22 @@ take_page(struct config_loading *load, const struct config_ini *ini)
 	const struct config_ini_entry *host = config_ini_find(ini, "ESDDNS", "service_host");
 	const struct config_ini_entry *port = config_ini_find(ini, "ESDDNS", "service_port");
 	char *h = host != NULL ? value_of(host) : mem_strdup("0.0.0.0");
-	char *p = port != NULL ? value_of(port) : mem_strdup("51339");
+	char *p = port != NULL ? value_of(port) : mem_strdup(PAGE_PORT);
 	const char *address = strcasecmp(h, "localhost") == 0 ? "127.0.0.1" : h;
-	char *listen = mem_printf(strchr(h, ':') != NULL ? "[%s]:%s" : "%s:%s", address, p);
+	struct config_node *node;
 	int64_t number;
+	char *listen;
 
 	if (!config_number_parse(p, 1, UINT16_MAX, &number)) {
-		config_error(load, lay(load, "webd", "listen", p, port),
-			     "must be a port, from 1 to 65535");
-	} else if (host != NULL || port != NULL) {
-		lay_list(load, "listen", listen, host != NULL ? host : port);
+		node = config_ini_label(config_node_new(CONFIG_NODE_NULL, 0), port);
+		config_error(load, node, "must be a port, from 1 to 65535");
+		config_node_free(node);
+		free(p);
+		p = mem_strdup(PAGE_PORT);
 	}
+	listen = mem_printf(strchr(h, ':') != NULL ? "[%s]:%s" : "%s:%s", address, p);
+	if (host != NULL || port != NULL)
+		lay_list(load, "listen", listen, host != NULL ? host : port);
 	/* the page's port serves the metrics too; a dns.ini can give them no other one */
 	if (port != NULL && strcmp(p, METRICS_PORT) == 0) {
 		lay_list(load, "metrics", NULL, port);

@@ -94,6 +94,8 @@ apply_record(struct config_loading *load)
 		lay_record(load);
 		return;
 	}
+	if (records != NULL && records->bad)
+		return;
 	for (unsigned i = 0; i < CONFIG_VARIABLE__MAX; i++) {
 		if (config_env_get(load->env, load->variables[i]) != NULL)
 			config_warn_variable(load, load->variables[i], "has no effect without %s",

@@ -152,6 +152,8 @@ parts_updater(const struct config *c)
 	add_bool(&b, "dry_run", c->updater.dry_run);
 	add_number(&b, "backup_delay", c->updater.backup_delay);
 	add_number(&b, "backup_spread", c->updater.backup_spread);
+	if (c->updater.once_limit > 0)
+		add_number(&b, "once_limit", c->updater.once_limit);
 	return end(&b);
 }
 

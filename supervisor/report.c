@@ -88,8 +88,9 @@ static void
 add_unit(struct buf *b, const struct report *r, const struct unit *u, const struct worker *w,
 	 int64_t now_ms)
 {
-	int64_t next_ms = -1;
+	int64_t next_ms = -1, memory, cpu_ms;
 
+	worker_usage(w, &memory, &cpu_ms);
 	if (u->state == UNIT_BACKOFF)
 		next_ms = u->deadline_ms > now_ms ? u->deadline_ms - now_ms : 0;
 	buf_adds(b, "{\"name\":");
@@ -101,7 +102,8 @@ add_unit(struct buf *b, const struct report *r, const struct unit *u, const stru
 	json_quote(b, w->status);
 	buf_adds(b, ",\"last_exit\":");
 	json_quote(b, w->last_exit);
-	buf_printf(b, ",\"next_start_in\":%lld}", (long long)next_ms);
+	buf_printf(b, ",\"next_start_in\":%lld,\"memory\":%lld,\"cpu_ms\":%lld}",
+		   (long long)next_ms, (long long)memory, (long long)cpu_ms);
 }
 
 char *

@@ -28,6 +28,13 @@ static const char *const step_names[STEP__MAX] = {
 	[STEP_EXEC] = "execve",
 };
 
+static const int step_codes[STEP__MAX] = {
+	[STEP_SESSION] = SPAWN_EXIT_SETSID,
+	[STEP_DESCRIPTORS] = SPAWN_EXIT_FDS,
+	[STEP_PRIVILEGES] = SPAWN_EXIT_NO_NEW_PRIVILEGES,
+	[STEP_EXEC] = SPAWN_EXIT_EXEC,
+};
+
 static int
 open_standard_descriptors(void)
 {
@@ -63,9 +70,8 @@ give_up(int pipe_fd, enum step step)
 	struct failure failure = { .number = errno, .step = (int)step };
 
 	/* fewer than PIPE_BUF bytes: all or nothing, and the reader is the supervisor */
-	if (write(pipe_fd, &failure, sizeof(failure)) != (ssize_t)sizeof(failure))
-		_exit(SPAWN_EXIT_SETUP);
-	_exit(step == STEP_EXEC ? SPAWN_EXIT_EXEC : SPAWN_EXIT_SETUP);
+	(void)!write(pipe_fd, &failure, sizeof(failure)); /* else the code alone says it */
+	_exit(step_codes[step]);
 }
 
 /* Blocked masks and ignored signals survive an exec. */
@@ -132,7 +138,7 @@ run_child(const struct spawn_request *r, pid_t parent, int pipe_fd)
 	/* set first, compared after: a parent that died in between would not be noticed */
 	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (getppid() != parent)
-		_exit(SPAWN_EXIT_SETUP);
+		_exit(SPAWN_EXIT_SETSID); /* nobody is left to read it */
 	if (setsid() < 0)
 		give_up(pipe_fd, STEP_SESSION);
 	if (arrange_descriptors(r, &pipe_fd) != 0)

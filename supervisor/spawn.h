@@ -17,9 +17,11 @@
 #define SPAWN_FDS_MAX 8
 /* The child finds the descriptors it was given at this number and the next ones. */
 #define SPAWN_FD_FIRST 3
-/* systemd's exit codes of a start that failed before the program ran */
+/* systemd's exit codes of a start that failed before the program ran, systemd.exec(5) */
+#define SPAWN_EXIT_FDS 202
 #define SPAWN_EXIT_EXEC 203
-#define SPAWN_EXIT_SETUP 209
+#define SPAWN_EXIT_SETSID 220
+#define SPAWN_EXIT_NO_NEW_PRIVILEGES 227
 
 struct spawn_request {
 	const char *path;  /* of the program */

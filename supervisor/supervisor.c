@@ -13,40 +13,19 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/pollset.h"
-#include "supervisor/config.h"
-#include "supervisor/directives.h"
-#include "supervisor/manager.h"
-#include "supervisor/notify.h"
-#include "supervisor/parts.h"
-#include "supervisor/report.h"
 #include "supervisor/rundir.h"
-#include "supervisor/sealed.h"
 #include "supervisor/secret.h"
 #include "supervisor/spawn.h"
-#include "supervisor/worker.h"
+#include "supervisor/supervisor_private.h"
 
-#define UNITS CONFIG_UNIT__MAX
 /* webd hears of changes at most five times a second */
 #define UNITS_EVERY_MS 200
+/* how often it is told how much the units take, at a moment when there is work anyway */
+#define USAGE_EVERY_MS 30000
 /* for orphans, at the very end */
 #define SWEEP_MS 1000
-
-struct supervisor {
-	const struct supervisor_options *options;
-	struct config *config;
-	const char *libexec_dir;
-	struct manager manager;
-	struct worker workers[UNITS];
-	struct report reports[UNITS];
-	struct notify notify;
-	int secret_fd;
-	int signal_fd;
-	int lock_fd;
-	bool ready_told;
-	bool units_dirty;
-	int64_t units_next_ms; /* not before this are they told again */
-	char summary[REPORT_SUMMARY_MAX];
-};
+/* Ctrl-C at a terminal may come twice: from it, and from a script around this process */
+#define SAME_STOP_MS 1000
 
 /* --- events in, actions out ------------------------------------------------------ */
 
@@ -59,13 +38,14 @@ start_worker(struct supervisor *s, size_t i, uint64_t incarnation)
 		.variables = s->options->variables,
 		.secret_fd = i == CONFIG_UPDATER ? s->secret_fd : -1,
 		.watchdog_ms = s->manager.units[i].unit.watchdog_ms,
+		.lifeline = &s->lifeline,
 	};
 
 	worker_start(&s->workers[i], &start, incarnation);
 }
 
-static void
-step(struct supervisor *s, const struct manager_event *ev)
+void
+supervisor_step(struct supervisor *s, const struct manager_event *ev)
 {
 	struct manager_actions actions;
 
@@ -80,12 +60,12 @@ step(struct supervisor *s, const struct manager_event *ev)
 	}
 }
 
-static void
-step_all(struct supervisor *s, enum manager_event_type type)
+void
+supervisor_step_all(struct supervisor *s, enum manager_event_type type)
 {
 	struct manager_event ev = { .type = type };
 
-	step(s, &ev);
+	supervisor_step(s, &ev);
 }
 
 static void
@@ -95,160 +75,36 @@ on_worker_event(void *arg, const char *name, const struct unit_event *event)
 				    .unit = config_unit_of(name),
 				    .event = *event };
 
-	step(arg, &ev);
-}
-
-/* --- configuration ----------------------------------------------------------------- */
-
-/* Reads the configuration and logs what is wrong with it; NULL if it cannot be used. */
-static struct config *
-load(const struct supervisor_options *options)
-{
-	struct config_report report = { 0 };
-	struct config *config = config_load(options->config_path, options->variables, &report);
-
-	for (size_t i = 0; i < report.n; i++) {
-		if (report.messages[i].warning)
-			log_warn("configuration", LOG_S("warning", report.messages[i].text));
-		else
-			log_error("configuration", LOG_S("error", report.messages[i].text));
-	}
-	config_report_free(&report);
-	return config;
-}
-
-static bool
-exits_on_failure(enum config_on_failure on_failure)
-{
-	if (on_failure == CONFIG_ON_FAILURE_AUTO)
-		return getpid() == 1 || getenv("KUBERNETES_SERVICE_HOST") != NULL;
-	return on_failure == CONFIG_ON_FAILURE_EXIT;
-}
-
-static void
-close_all(const int *fds, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-}
-
-/* A sealed part for each unit whose part differs from old's, -1 for the others; 0 or -1. */
-static int
-make_parts(const struct config *old, const struct config *new, int fds[UNITS])
-{
-	for (size_t i = 0; i < UNITS; i++) {
-		char *text;
-
-		fds[i] = -1;
-		if (old != NULL && !parts_differ(old, new, (enum config_unit)i))
-			continue;
-		text = parts_unit(new, (enum config_unit)i);
-		fds[i] = sealed_new("esddns-part", text, strlen(text));
-		free(text);
-		if (fds[i] < 0) {
-			log_error("no memory file for a part of the configuration can be made",
-				  LOG_S("error", strerror(errno)));
-			close_all(fds, i);
-			return -1;
-		}
-	}
-	return 0;
-}
-
-static void
-configure_units(struct supervisor *s)
-{
-	for (size_t i = 0; i < UNITS; i++) {
-		struct manager_unit_config unit;
-
-		directives_to_unit(&s->config->units[i], (enum config_unit)i, &unit);
-		manager_configure(&s->manager, i, &unit, clock_now());
-	}
-}
-
-static bool
-can_replace(const struct config *old, const struct config *new)
-{
-	const char *was = old->token_variable != NULL ? old->token_variable : "";
-	const char *is = new->token_variable != NULL ? new->token_variable : "";
-
-	if (strcmp(old->runtime_dir, new->runtime_dir) != 0 ||
-	    strcmp(old->state_dir, new->state_dir) != 0) {
-		log_error("runtime_dir and state_dir cannot change while esddns runs: restart it "
-			  "instead");
-		return false;
-	}
-	/* the token was taken at the start, and its variable overwritten */
-	if (strcmp(was, is) != 0) {
-		log_error("api_key of dns.ini cannot name another variable while esddns runs: "
-			  "restart it instead");
-		return false;
-	}
-	return true;
-}
-
-/* All or nothing: until every part is made, nothing of the old configuration is touched. */
-static void
-replace_config(struct supervisor *s, struct config *new)
-{
-	int fds[UNITS];
-
-	if (!can_replace(s->config, new) || make_parts(s->config, new, fds) != 0) {
-		config_free(new);
-		log_error("the old configuration stays in force");
-		return;
-	}
-	config_free(s->config);
-	s->config = new;
-	log_start("supervisor", new->log.level, new->log.format);
-	s->manager.exit_on_failure = exits_on_failure(new->on_failure);
-	for (size_t i = 0; i < UNITS; i++) {
-		if (fds[i] < 0)
-			continue;
-		worker_set_part(&s->workers[i], fds[i]);
-		worker_command(&s->workers[i], WORKER_RELOAD);
-	}
-	configure_units(s);
-	step_all(s, MANAGER_EV_START);
-	log_info("the configuration was read again and is in force");
-}
-
-static void
-reload(struct supervisor *s)
-{
-	struct config *new;
-
-	if (s->manager.phase != MANAGER_RUNNING)
-		return;
-	notify_reloading(&s->notify);
-	new = load(s->options);
-	if (new != NULL)
-		replace_config(s, new);
-	else
-		log_error("the configuration cannot be used, the old one stays in force");
-	if (s->ready_told)
-		notify_send(&s->notify, "READY=1");
+	supervisor_step(arg, &ev);
 }
 
 /* --- signals and children ------------------------------------------------------------ */
 
 static void
+on_stop_signal(struct supervisor *s, uint32_t number)
+{
+	if (s->manager.phase == MANAGER_RUNNING) {
+		log_info("stopping", LOG_S("signal", number == SIGTERM ? "TERM" : "INT"));
+		supervisor_step_all(s, MANAGER_EV_SHUTDOWN);
+	} else if (clock_now() - s->manager.stop_ms >= SAME_STOP_MS) {
+		log_warn("asked to stop again: what still runs is killed");
+		supervisor_step_all(s, MANAGER_EV_KILL);
+	}
+}
+
+static void
 on_signal(struct supervisor *s, uint32_t number)
 {
+	struct reload reload = { 0 };
+
 	switch (number) {
 	case SIGTERM:
 	case SIGINT:
-		if (s->manager.phase != MANAGER_RUNNING) {
-			log_warn("asked to stop again: what still runs is killed");
-			step_all(s, MANAGER_EV_KILL);
-			break;
-		}
-		log_info("stopping", LOG_S("signal", number == SIGTERM ? "TERM" : "INT"));
-		step_all(s, MANAGER_EV_SHUTDOWN);
+		on_stop_signal(s, number);
 		break;
 	case SIGHUP:
-		reload(s);
+		supervisor_reload(s, &reload);
+		config_report_free(&reload.report);
 		break;
 	case SIGUSR1:
 		worker_command(&s->workers[CONFIG_DETECTOR], WORKER_DETECT);
@@ -319,12 +175,15 @@ tell_webd(struct supervisor *s, int64_t now_ms)
 {
 	char *units;
 
+	if (now_ms - s->units_told_ms >= USAGE_EVERY_MS)
+		s->units_dirty = true;
 	if (!s->units_dirty || now_ms < s->units_next_ms ||
 	    s->manager.units[CONFIG_WEBD].unit.state != UNIT_ACTIVE)
 		return;
 	units = report_units(s->reports, &s->manager, s->workers, now_ms);
 	s->units_dirty = !worker_tell(&s->workers[CONFIG_WEBD], units);
 	s->units_next_ms = now_ms + UNITS_EVERY_MS;
+	s->units_told_ms = now_ms;
 	free(units);
 }
 
@@ -351,10 +210,25 @@ wait_for_something(struct supervisor *s, struct pollset *set)
 	for (size_t i = 0; i < UNITS; i++)
 		worker_prepare(&s->workers[i], set, now_ms);
 	notify_prepare(&s->notify, set, now_ms);
+	control_prepare(s->control, set, now_ms);
+	pollset_wake_at(set, commands_next_deadline(s));
 	pollset_wake_at(set, manager_next_deadline(&s->manager));
 	if (s->units_dirty && s->manager.units[CONFIG_WEBD].unit.state == UNIT_ACTIVE)
 		pollset_wake_at(set, s->units_next_ms);
 	pollset_wait(set);
+}
+
+/* With --once: the updater has done its work, one way or the other. */
+static void
+judge_once(struct supervisor *s)
+{
+	const struct unit *updater = &s->manager.units[CONFIG_UPDATER].unit;
+
+	if (!s->options->once || s->manager.phase != MANAGER_RUNNING ||
+	    updater->incarnation == 0 || updater->state != UNIT_INACTIVE)
+		return;
+	s->in_sync = updater->cause == UNIT_CAUSE_CLEAN;
+	supervisor_step_all(s, MANAGER_EV_SHUTDOWN);
 }
 
 static void
@@ -362,7 +236,7 @@ run(struct supervisor *s)
 {
 	struct pollset set;
 
-	step_all(s, MANAGER_EV_START);
+	supervisor_step_all(s, MANAGER_EV_START);
 	tell(s, clock_now());
 	while (s->manager.phase != MANAGER_DONE) {
 		wait_for_something(s, &set);
@@ -371,7 +245,10 @@ run(struct supervisor *s)
 			worker_dispatch(&s->workers[i], &set);
 		read_signals(s);
 		reap(s);
-		step_all(s, MANAGER_EV_TICK);
+		supervisor_step_all(s, MANAGER_EV_TICK);
+		judge_once(s);
+		control_dispatch(s->control, &set, clock_now());
+		commands_settle(s, clock_now());
 		tell(s, clock_now());
 	}
 }
@@ -395,12 +272,19 @@ take_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+const char *
+supervisor_libexec_dir(void)
+{
+	const char *given = getenv("ESDDNS_LIBEXECDIR");
+
+	return given != NULL && *given != '\0' ? given : ESDDNS_LIBEXECDIR;
+}
+
 /* Everything that must be there before the first worker. 0, or -1 after it said why. */
 static int
 set_up(struct supervisor *s)
 {
 	char *why = rundir_take(s->config->runtime_dir, &s->lock_fd);
-	int fds[UNITS];
 
 	if (why != NULL) {
 		log_error(why);
@@ -416,13 +300,12 @@ set_up(struct supervisor *s)
 		log_error("the process cannot be set up", LOG_S("error", strerror(errno)));
 		return -1;
 	}
-	if (make_parts(NULL, s->config, fds) != 0)
-		return -1;
-	manager_init(&s->manager, UNITS, exits_on_failure(s->config->on_failure));
-	for (size_t i = 0; i < UNITS; i++)
-		worker_set_part(&s->workers[i], fds[i]);
-	configure_units(s);
-	return 0;
+	s->control = control_open(s->config->runtime_dir, commands_take, s);
+	if (s->control == NULL)
+		log_warn("there is no control socket: esddnsctl cannot reach this process",
+			 LOG_S("runtime_dir", s->config->runtime_dir),
+			 LOG_S("error", strerror(errno)));
+	return supervisor_configure(s);
 }
 
 static int
@@ -430,6 +313,7 @@ finish(struct supervisor *s)
 {
 	if (s->manager.stuck)
 		log_error("not everything could be ended in time");
+	lifeline_close(&s->lifeline);
 	if (!spawn_sweep(clock_now() + SWEEP_MS))
 		log_error("a process that was adopted could not be ended");
 	if (s->manager.exit_code != 0)
@@ -438,44 +322,74 @@ finish(struct supervisor *s)
 			  LOG_I("exit_code", s->manager.exit_code));
 	else
 		log_info("stopped");
+	if (s->options->once && s->manager.exit_code != SUPERVISOR_EXIT_CONFIG)
+		return s->in_sync ? 0 : 1;
 	return s->manager.exit_code;
+}
+
+/* What it was started with, made ready; the code to end with, or 0. */
+static int
+begin(struct supervisor *s)
+{
+	struct config_report report = { 0 };
+	const char *why;
+
+	s->config = supervisor_load(s->options, &report);
+	s->nwarnings = report.n;
+	config_report_free(&report);
+	if (s->config == NULL)
+		return SUPERVISOR_EXIT_CONFIG;
+	if (secret_take(s->options->variables, s->config->token_variable, &s->secret_fd, &why) !=
+	    0) {
+		log_error(why);
+		return 1;
+	}
+	log_start("supervisor", s->config->log.level, s->config->log.format);
+	return set_up(s) == 0 ? 0 : 1;
+}
+
+static void
+close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
 }
 
 int
 supervisor_run(const struct supervisor_options *options)
 {
 	struct supervisor s = {
-		.options = options, .secret_fd = -1, .signal_fd = -1, .lock_fd = -1
+		.options = options,
+		.lifeline = { .fd = -1 },
+		.secret_fd = -1,
+		.signal_fd = -1,
+		.lock_fd = -1,
+		.started_ms = clock_now(),
+		.started_at = clock_wall(),
 	};
-	const char *libexec_dir = getenv("ESDDNS_LIBEXECDIR"), *why;
-	int code = 1;
+	int code;
 
 	/* before the token is touched: no core dump and no other process of this user shows it */
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	log_start("supervisor", LOG_INFO, LOG_AUTO);
-	s.libexec_dir =
-		libexec_dir != NULL && *libexec_dir != '\0' ? libexec_dir : ESDDNS_LIBEXECDIR;
+	s.libexec_dir = supervisor_libexec_dir();
 	for (size_t i = 0; i < UNITS; i++)
 		worker_init(&s.workers[i], config_unit_name((enum config_unit)i), on_worker_event,
 			    &s);
 	notify_open(&s.notify);
-	s.config = load(options);
-	if (s.config == NULL) {
-		code = SUPERVISOR_EXIT_CONFIG;
-	} else if (secret_take(options->variables, s.config->token_variable, &s.secret_fd, &why) !=
-		   0) {
-		log_error(why);
-	} else {
-		log_start("supervisor", s.config->log.level, s.config->log.format);
-		if (set_up(&s) == 0) {
-			run(&s);
-			code = finish(&s);
-		}
+	code = begin(&s);
+	if (code == 0) {
+		run(&s);
+		code = finish(&s);
 	}
 	for (size_t i = 0; i < UNITS; i++)
 		worker_free(&s.workers[i]);
 	notify_close(&s.notify);
-	close_all((int[]){ s.secret_fd, s.signal_fd, s.lock_fd }, 3);
+	control_close(s.control);
+	lifeline_close(&s.lifeline);
+	close_fd(s.secret_fd);
+	close_fd(s.signal_fd);
+	close_fd(s.lock_fd);
 	config_free(s.config);
 	return code;
 }

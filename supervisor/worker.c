@@ -2,13 +2,17 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/json.h"
 #include "common/log.h"
+#include "common/mem.h"
 #include "supervisor/environment.h"
 #include "supervisor/spawn.h"
+#include "supervisor/usage.h"
 
 #define NOTICES_PER_PASS 64
 /* More than a socket's buffer holds: a dead worker's last words are all read. */
@@ -47,12 +51,20 @@ worker_init(struct worker *w, const char *name, worker_emit *emit, void *arg)
 	};
 }
 
+static void
+forget_state(struct worker *w)
+{
+	free(w->state);
+	w->state = NULL;
+}
+
 void
 worker_free(struct worker *w)
 {
 	close_fd(&w->channel_fd);
 	close_fd(&w->progress_fd);
 	close_fd(&w->part_fd);
+	forget_state(w);
 }
 
 void
@@ -104,9 +116,11 @@ worker_start(struct worker *w, const struct worker_start *start, uint64_t incarn
 	int theirs = -1, n;
 
 	w->incarnation = incarnation;
+	w->lifeline = start->lifeline;
 	w->reaped = false;
 	w->pending = 0;
 	w->status[0] = w->trouble[0] = '\0';
+	forget_state(w);
 	n = strchr(name, '/') != NULL
 		    ? snprintf(w->program, sizeof(w->program), "%s", name)
 		    : snprintf(w->program, sizeof(w->program), "%s/%s", start->libexec_dir, name);
@@ -115,6 +129,9 @@ worker_start(struct worker *w, const struct worker_start *start, uint64_t incarn
 	else if (channel_super_pair(&w->channel_fd, &theirs) == 0 &&
 		 spawn_program(w, start, theirs) == 0) {
 		close(theirs);
+		/* what is ours starts no process that could outlive it */
+		if (strchr(name, '/') != NULL)
+			lifeline_add(w->lifeline, w->pid);
 		return;
 	}
 	snprintf(w->trouble, sizeof(w->trouble), "could not be started: %s", strerror(errno));
@@ -154,9 +171,27 @@ read_progress(struct worker *w)
 
 /* --- listening ------------------------------------------------------------------ */
 
+/* Kept only if it is a JSON object: it becomes part of one. */
+static void
+take_state(struct worker *w, const char *text)
+{
+	cJSON *state = json_parse(text, strlen(text), NULL);
+
+	if (cJSON_IsObject(state)) {
+		free(w->state);
+		w->state = json_print(state);
+		w->state_ms = clock_now();
+	} else {
+		log_debug("a state that is no JSON object was dropped", LOG_S("worker", w->name));
+	}
+	cJSON_Delete(state);
+}
+
 static void
 take_notice(struct worker *w, const struct notice *n)
 {
+	if (n->state[0] != '\0')
+		take_state(w, n->state);
 	if (n->has_status)
 		memcpy(w->status, n->status, sizeof(w->status));
 	if (n->error_number != 0)
@@ -269,10 +304,26 @@ worker_signal(struct worker *w, uint64_t incarnation, int signal)
 }
 
 void
+worker_usage(const struct worker *w, int64_t *memory, int64_t *cpu_ms)
+{
+	struct usage usage = { 0 };
+
+	if (w->pid > 0 && !w->reaped)
+		usage_read(w->pid, &usage);
+	*memory = usage.memory;
+	*cpu_ms = w->cpu_past_ms + usage.cpu_ms;
+}
+
+void
 worker_reap(struct worker *w)
 {
+	int64_t memory, cpu_ms;
+
 	read_progress(w);
 	read_notices(w, LAST_NOTICES_MAX);
+	/* as a zombie it still says how much it used */
+	worker_usage(w, &memory, &cpu_ms);
+	w->cpu_past_ms = cpu_ms;
 	spawn_group_kill(w->pid);
 	spawn_reap(w->pid, &w->ended);
 	w->reaped = true;
@@ -297,6 +348,7 @@ worker_settle(struct worker *w)
 		return;
 	close_fd(&w->channel_fd);
 	close_fd(&w->progress_fd);
+	lifeline_remove(w->lifeline, w->pid);
 	w->reaped = false;
 	w->pid = 0;
 	w->pending = 0;

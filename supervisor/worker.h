@@ -13,6 +13,7 @@
 
 #include "common/pollset.h"
 #include "supervisor/channel_super.h"
+#include "supervisor/lifeline.h"
 #include "supervisor/unit.h"
 
 /* Commands that wait until the worker takes them. */
@@ -38,10 +39,15 @@ struct worker {
 	bool reaped;     /* its group may still have members */
 	struct unit_status ended;
 
+	struct lifeline *lifeline; /* of the one that runs */
+
 	int part_fd; /* the sealed memfd that it gets at its start and at a reload; owned */
 	unsigned pending;
 	char program[512];               /* the path that was executed last */
 	char status[NOTICE_STATUS_MAX];  /* its last STATUS= */
+	char *state;                     /* its last X_STATE=, a JSON object; or NULL */
+	int64_t state_ms;                /* when that came */
+	int64_t cpu_past_ms;             /* of its processes that have ended */
 	char trouble[WORKER_EXIT_MAX];   /* why this incarnation could not be started; or "" */
 	char last_exit[WORKER_EXIT_MAX]; /* how the last one ended: "exited with 1", its trouble */
 };
@@ -53,6 +59,7 @@ struct worker_start {
 	char *const *variables; /* of the supervisor; an allow-list of them is handed on */
 	int secret_fd;          /* -1: none; stays the caller's */
 	int64_t watchdog_ms;    /* 0: none */
+	struct lifeline *lifeline;
 };
 
 void worker_init(struct worker *w, const char *name, worker_emit *emit, void *arg);
@@ -80,5 +87,11 @@ void worker_dispatch(struct worker *w, const struct pollset *set);
 void worker_reap(struct worker *w);
 /* Report the end once the group is empty; call it in each pass. */
 void worker_settle(struct worker *w);
+
+/*
+ * What it takes: the resident memory of its process in bytes (0 if there is
+ * none), and the CPU time of all its processes so far.
+ */
+void worker_usage(const struct worker *w, int64_t *memory, int64_t *cpu_ms);
 
 #endif

@@ -146,7 +146,8 @@ END_TEST
 /* Whatever their length: lines are read whole, in however many pieces libinih takes them. */
 START_TEST(takes_lines_of_any_length)
 {
-	for (int n = 60; n < 480; n++) {
+	/* 197 bytes are one piece: the ends of the first and of the second are passed over */
+	for (int n = 60; n < 320; n += n < 120 || n > 280 ? 1 : 7) {
 		char *text = mem_printf(BEGIN "ip_check_services = {\"svc\":%*s[\"" THREE
 					      "/%0*d\"]}\n[ESDDNS]\nservice_port = 51139\n",
 					n % 7, "", n, 0);
@@ -360,7 +361,7 @@ main(void)
 	tcase_add_test(tc, repeats_no_secret);
 	tcase_add_test(tc, takes_the_token_and_overwrites_every_copy);
 	tc = add_case(suite, "hostile");
-	tcase_add_loop_test(tc, survives_any_bytes, 0, 50);
+	tcase_add_loop_test(tc, survives_any_bytes, 0, 20);
 	tcase_add_test(tc, bounds_what_is_listed);
 	status = run_suite(suite);
 	for (int i = 0; i < ngolden; i++)

@@ -41,12 +41,30 @@ START_TEST(the_token_is_taken_and_overwritten)
 	const char *why;
 	int fd;
 
-	ck_assert_int_eq(secret_take(variables, &fd, &why), 0);
+	ck_assert_int_eq(secret_take(variables, NULL, &fd, &why), 0);
 	ck_assert_int_eq(read(fd, text, sizeof(text)), 6);
 	ck_assert_str_eq(text, "second");
 	ck_assert_str_eq(one, "API_KEY=xxxxx");
 	ck_assert_str_eq(two, "GANDI_API_KEY=xxxxxx");
 	ck_assert_str_eq(other, "MY_API_KEY=third");
+	close(fd);
+}
+END_TEST
+
+/* A dns.ini names the variable; the usual ones are overwritten even so. */
+START_TEST(a_variable_of_its_own_goes_before_the_usual_ones)
+{
+	char one[] = "API_KEY=first", own[] = "MY_API_KEY=third";
+	char *variables[] = { one, own, NULL };
+	char text[64] = "";
+	const char *why;
+	int fd;
+
+	ck_assert_int_eq(secret_take(variables, "MY_API_KEY", &fd, &why), 0);
+	ck_assert_int_eq(read(fd, text, sizeof(text)), 5);
+	ck_assert_str_eq(text, "third");
+	ck_assert_str_eq(one, "API_KEY=xxxxx");
+	ck_assert_str_eq(own, "MY_API_KEY=xxxxx");
 	close(fd);
 }
 END_TEST
@@ -59,17 +77,17 @@ START_TEST(an_empty_token_is_none_and_a_huge_one_is_refused)
 	const char *why;
 	int fd;
 
-	ck_assert_int_eq(secret_take(variables, &fd, &why), 0);
+	ck_assert_int_eq(secret_take(variables, NULL, &fd, &why), 0);
 	ck_assert_int_eq(fd, -1);
 	variables[1] = plain;
-	ck_assert_int_eq(secret_take(variables, &fd, &why), 0);
+	ck_assert_int_eq(secret_take(variables, NULL, &fd, &why), 0);
 	ck_assert_int_ge(fd, 0);
 	close(fd);
 	memset(huge, 'a', SECRET_TOKEN_MAX + 63);
 	memcpy(huge, "API_KEY=", 8);
 	huge[SECRET_TOKEN_MAX + 63] = '\0';
 	variables[1] = huge;
-	ck_assert_int_eq(secret_take(variables, &fd, &why), -1);
+	ck_assert_int_eq(secret_take(variables, NULL, &fd, &why), -1);
 	ck_assert_int_eq(fd, -1);
 	ck_assert_ptr_nonnull(strstr(why, "longer"));
 	ck_assert_ptr_null(strchr(huge, 'a')); /* gone from the environment all the same */
@@ -276,6 +294,7 @@ main(void)
 
 	tcase_add_test(tc, a_sealed_memfd_cannot_be_changed);
 	tcase_add_test(tc, the_token_is_taken_and_overwritten);
+	tcase_add_test(tc, a_variable_of_its_own_goes_before_the_usual_ones);
 	tcase_add_test(tc, an_empty_token_is_none_and_a_huge_one_is_refused);
 	tcase_add_test(tc, the_environment_is_an_allow_list);
 	tcase_add_test(tc, notifications_are_read);

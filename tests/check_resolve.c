@@ -539,6 +539,42 @@ START_TEST(holds_up_no_http_call)
 }
 END_TEST
 
+/* A second question would come from libcurl, or from the C library behind it. */
+START_TEST(asks_once_for_an_http_call)
+{
+	struct http_request request;
+	struct http_reply reply;
+	struct dns_server dns;
+	struct pollset p;
+	struct http_rig r;
+
+	dns_server_start(&dns, 1);
+	own_net_write(RESOLV_CONF, "nameserver 127.0.0.1\n");
+	http_rig_start(&r);
+	for (unsigned i = 1; i <= 5; i++) {
+		int64_t end = clock_now() + PATIENCE_MS;
+
+		request = http_rig_get(http_rig_url(&r, "here.test", "/ok"));
+		request.family = ADDRESS_IPV4;
+		request.fresh = true;
+		http_rig_call(&r, &request, &reply);
+		while (reply.calls == 0 && clock_now() < end) {
+			pollset_reset(&p);
+			pollset_wake_at(&p, clock_now());
+			dns_server_prepare(&dns, &p);
+			pollset_wait(&p);
+			dns_server_dispatch(&dns, &p);
+			http_rig_pass(&r, clock_now() + 5);
+		}
+		ck_assert_msg(reply.calls == 1 && reply.error == HTTP_OK, "%s", reply.text);
+		ck_assert_uint_eq(dns.asked, i);
+		buf_free(&reply.body);
+	}
+	http_rig_stop(&r);
+	dns_server_stop(&dns);
+}
+END_TEST
+
 START_TEST(tells_http_of_a_refusing_server)
 {
 	struct http_request request;
@@ -588,6 +624,7 @@ cases(void)
 	tcase_add_test(tc, looks_up_many_at_once);
 	tcase_add_loop_test(tc, is_freed_with_queries_under_way, 0, 3);
 	tcase_add_test(tc, holds_up_no_http_call);
+	tcase_add_test(tc, asks_once_for_an_http_call);
 	tcase_add_test(tc, tells_http_of_a_refusing_server);
 	return tc;
 }

@@ -117,6 +117,14 @@ add_v4(struct buf *b, unsigned owner, unsigned last)
 }
 
 static void
+add_loopback(struct buf *b)
+{
+	static const uint8_t address[4] = { 127, 0, 0, 1 };
+
+	add_answer(b, HEADER, TYPE_A, address, sizeof(address));
+}
+
+static void
 add_v6(struct buf *b, unsigned last)
 {
 	uint8_t address[16] = { 0x20, 0x01, 0x0D, 0xB8, [15] = (uint8_t)last };
@@ -157,6 +165,10 @@ answer(const struct dns_server *s, const struct question *q, struct buf *b)
 		begin(b, q, 0, v4);
 		if (v4)
 			add_v4(b, HEADER, s->number);
+	} else if (is(q, "here.test")) {
+		begin(b, q, 0, v4);
+		if (v4)
+			add_loopback(b);
 	} else if (is(q, "many.test")) {
 		begin(b, q, 0, v4 ? 20 : 0);
 		for (unsigned i = 0; v4 && i < 20; i++)

@@ -5,6 +5,7 @@
  *   both.test      192.0.2.N and 2001:db8::N, where N is the server's number
  *   v4.test        192.0.2.N only              many.test     20 IPv4 addresses
  *   alias.test     CNAME of v4.test            forged.test   a wrong id first, then like v4.test
+ *   here.test      127.0.0.1
  *   fail.test      SERVFAIL                    refused.test  REFUSED
  *   silent.test    no answer                   broken.test   an answer that is cut off
  */

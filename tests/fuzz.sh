@@ -19,7 +19,7 @@ max_len() {
 	address | config_value) echo 600 ;;
 	config_env) echo 2048 ;;
 	message) echo 8200 ;;
-	config | views) echo 16384 ;;
+	config | dnsini | views) echo 16384 ;;
 	stun) echo 2100 ;;
 	*) echo 4300 ;;
 	esac

@@ -8,7 +8,7 @@
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static char *const env[] = { (char[]){ "GANDI_API_KEY=not-a-token" }, NULL };
+	char token[] = "GANDI_API_KEY=not-a-token", *const env[] = { token, NULL };
 	static char path[32];
 	static int fd = -1;
 

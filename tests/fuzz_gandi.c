@@ -11,7 +11,7 @@
 #define RETRY_AFTER_MS 7000
 
 static const char *const content_types[] = { "application/json", "text/html\x01\xff", "",
-					     "text/html; " TOKEN };
+					     ("text/html; " TOKEN) };
 
 static void
 check_record(const struct provider_record *r, const struct provider_target *target)
@@ -25,7 +25,7 @@ check_record(const struct provider_record *r, const struct provider_target *targ
 		REQUIRE(address_parse_text(r->values[i], &a) || r->values[i][0] == '(');
 	/* a page links to it: no script, no way out of an attribute */
 	REQUIRE(strncmp(r->href, "http", r->href[0] != '\0' ? 4 : 0) == 0);
-	REQUIRE(strpbrk(r->href, " \t\r\n") == NULL);
+	REQUIRE(strpbrk(r->href, " \t\r\n") == NULL && strstr(r->href, TOKEN) == NULL);
 	if (r->exists)
 		REQUIRE(strcasecmp(r->name, target->name) == 0);
 	else

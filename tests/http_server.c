@@ -130,7 +130,7 @@ respond_body(struct http_server_connection *c, size_t len)
 static void
 respond_retry(struct http_server_connection *c, const char *value)
 {
-	char header[256];
+	char header[640];
 
 	snprintf(header, sizeof(header), "Retry-After: %s\r\n", value);
 	respond(c, 503, header, "", 0);

@@ -75,13 +75,26 @@ build_write(const struct provider_access *access, const struct provider_target *
 
 /* --- what the server says, fit to be shown ------------------------------------ */
 
-/* Appends text from outside without control characters, at most QUOTE_MAX bytes of it. */
+/*
+ * Appends text from outside without control characters, at most QUOTE_MAX bytes
+ * of it, and without the token: a server may repeat what it was sent.
+ */
 static void
-add_quote(struct buf *b, const char *text)
+add_quote(struct buf *b, const struct provider_access *access, const char *text)
 {
+	size_t token_len = access->token ? strlen(access->token) : 0;
+	struct buf shown = BUF_INIT;
 	char cut[QUOTE_MAX];
+	const char *found;
 
-	mem_copy_text(cut, sizeof(cut), text);
+	while (token_len > 0 && (found = strstr(text, access->token))) {
+		buf_add(&shown, text, (size_t)(found - text));
+		buf_adds(&shown, "(the token)");
+		text = found + token_len;
+	}
+	buf_adds(&shown, text);
+	mem_copy_text(cut, sizeof(cut), buf_text(&shown));
+	buf_free(&shown);
 	for (char *p = cut; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = ' ';
@@ -90,7 +103,7 @@ add_quote(struct buf *b, const char *text)
 
 /* Adds one complaint of a 400's list: "rrset_ttl: 100 is less than minimum value 300". */
 static void
-add_complaint(struct buf *b, const cJSON *item)
+add_complaint(struct buf *b, const struct provider_access *access, const cJSON *item)
 {
 	const char *name = json_text(item, "name"), *description = json_text(item, "description");
 
@@ -99,23 +112,23 @@ add_complaint(struct buf *b, const cJSON *item)
 	if (b->len > 0)
 		buf_adds(b, "; ");
 	if (name) {
-		add_quote(b, name);
+		add_quote(b, access, name);
 		buf_adds(b, ": ");
 	}
-	add_quote(b, description);
+	add_quote(b, access, description);
 }
 
 /* The server's own words about a failure, or "" where it has none; free() it. */
 static char *
-server_words(const cJSON *answer)
+server_words(const struct provider_access *access, const cJSON *answer)
 {
 	const cJSON *errors = json_array(answer, "errors"), *item;
 	const char *message = json_text(answer, "message");
 	struct buf b = BUF_INIT;
 
-	cJSON_ArrayForEach(item, errors) add_complaint(&b, item);
+	cJSON_ArrayForEach(item, errors) add_complaint(&b, access, item);
 	if (b.len == 0 && message)
-		add_quote(&b, message);
+		add_quote(&b, access, message);
 	return buf_take(&b);
 }
 
@@ -204,7 +217,7 @@ fail_not_found(const struct verdict *v)
 static void
 fail_invalid(const struct verdict *v)
 {
-	char *words = v->answer ? server_words(v->answer) : mem_strdup("");
+	char *words = v->answer ? server_words(v->access, v->answer) : mem_strdup("");
 
 	provider_fail(v->out, PROVIDER_ATTENTION, "invalid",
 		      "%s refused the request for %s %s in the zone %s as invalid (400)%s%s",
@@ -217,7 +230,7 @@ static void
 fail_other(const struct verdict *v)
 {
 	int status = v->response->status;
-	char *words = v->answer ? server_words(v->answer) : mem_strdup("");
+	char *words = v->answer ? server_words(v->access, v->answer) : mem_strdup("");
 	const char *colon = *words ? ": " : "";
 
 	if (status == 429)
@@ -313,13 +326,15 @@ take_values(const cJSON *values, struct provider_record *record)
 	return true;
 }
 
-/* A link for the page: only http and https, only visible characters. */
+/* A link for the page: only http and https, only visible characters, never the token. */
 static void
-take_href(const cJSON *answer, struct provider_record *record)
+take_href(const struct verdict *v, struct provider_record *record)
 {
-	const char *href = json_text(answer, "rrset_href");
+	const char *href = json_text(v->answer, "rrset_href"), *token = v->access->token;
 
 	if (!href || (strncmp(href, "https://", 8) != 0 && strncmp(href, "http://", 7) != 0))
+		return;
+	if (token && *token && strstr(href, token))
 		return;
 	for (const char *p = href; *p; p++)
 		if (*p <= ' ' || *p > '~')
@@ -344,7 +359,7 @@ take_record(const struct verdict *v, struct provider_record *record)
 		return "rrset_ttl is not a whole number of seconds";
 	if (!values || !take_values(values, record))
 		return "rrset_values is not a list of texts";
-	take_href(v->answer, record);
+	take_href(v, record);
 	record->exists = true;
 	return NULL;
 }
@@ -362,7 +377,7 @@ judge_record(const struct verdict *v, const char *why)
 	/* a login page of the network in between is the usual reason for HTML here */
 	if (!v->answer && *v->response->content_type) {
 		buf_adds(&type, " (");
-		add_quote(&type, v->response->content_type);
+		add_quote(&type, v->access, v->response->content_type);
 		buf_addc(&type, ')');
 	}
 	provider_fail(v->out, PROVIDER_TRANSIENT, "malformed",

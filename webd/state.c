@@ -216,7 +216,30 @@ read_unit(const cJSON *object, struct webd_unit *out, int64_t now_ms)
 	text_clean(out->status, sizeof(out->status), status);
 	text_clean(out->last_exit, sizeof(out->last_exit), last);
 	out->next_start_ms = next < 0 ? -1 : now_ms + next;
+	if (!json_int(object, "memory", 0, INT64_MAX / 4096, &out->memory))
+		out->memory = -1;
+	if (!json_int(object, "cpu_ms", 0, INT64_MAX / 4096, &out->cpu_ms))
+		out->cpu_ms = -1;
 	return true;
+}
+
+/* Memory and CPU time change all the time, and are no news. */
+static bool
+same_unit(const struct webd_unit *a, const struct webd_unit *b)
+{
+	return strcmp(a->name, b->name) == 0 && strcmp(a->state, b->state) == 0 &&
+	       a->pid == b->pid && a->since == b->since && a->restarts == b->restarts &&
+	       strcmp(a->status, b->status) == 0 && strcmp(a->last_exit, b->last_exit) == 0;
+}
+
+static bool
+same_units(const struct webd_state *s, const struct webd_unit *list, size_t n)
+{
+	bool same = s->has_units && s->nunits == n;
+
+	for (size_t i = 0; same && i < n; i++)
+		same = same_unit(&s->units[i], &list[i]);
+	return same;
 }
 
 /* A worker's counters start again with it: none of the process before may stay. */
@@ -251,10 +274,10 @@ webd_state_units(struct webd_state *s, const cJSON *units, int64_t now_ms, const
 			    list[k].pid > 0 && list[k].pid != was->pid)
 				forget_stats(&s->links[i]);
 	}
+	s->version += same_units(s, list, n) ? 0 : 1;
 	memcpy(s->units, list, sizeof(list));
 	s->nunits = n;
 	s->has_units = true;
-	s->version++;
 	return 0;
 }
 

@@ -51,6 +51,8 @@ struct webd_unit {
 	char status[256];
 	char last_exit[96];    /* a phrase; "" if it never ended */
 	int64_t next_start_ms; /* -1 if no start is planned */
+	int64_t memory;        /* resident, bytes; 0 if it does not run, -1 if it is not known */
+	int64_t cpu_ms;        /* CPU time of its processes so far; -1 if it is not known */
 };
 
 struct webd_state {

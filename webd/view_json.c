@@ -247,6 +247,8 @@ put_units(const struct webd_state *s, int64_t now_ms, struct buf *b)
 		put_text(b, "last_exit", u->last_exit);
 		put_span(b, "next_start_in_ms",
 			 u->next_start_ms >= now_ms ? u->next_start_ms - now_ms : -1);
+		put_span(b, "memory_bytes", u->memory);
+		put_span(b, "cpu_ms", u->cpu_ms);
 		buf_addc(b, '}');
 	}
 	buf_addc(b, ']');

@@ -97,6 +97,11 @@ add_units(const struct webd_state *s, int64_t now_ms, struct metrics *m)
 
 		metrics_set(m, METRIC_UNIT_UP, webd_unit_is(u, "active"), u->name, NULL, NULL);
 		metrics_add(m, METRIC_UNIT_RESTARTS, (double)u->restarts, u->name, NULL, NULL);
+		if (u->memory >= 0)
+			metrics_set(m, METRIC_UNIT_MEMORY, (double)u->memory, u->name, NULL, NULL);
+		if (u->cpu_ms >= 0)
+			metrics_add(m, METRIC_UNIT_CPU, (double)u->cpu_ms / 1000, u->name, NULL,
+				    NULL);
 	}
 }
 

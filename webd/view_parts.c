@@ -377,6 +377,9 @@ put_unit(const struct webd_unit *u, int64_t now_ms, int64_t wall_ms, struct buf 
 	buf_adds(b, "</strong>");
 	if (u->pid > 0)
 		buf_printf(b, "<br><span class=\"quiet\">pid %lld</span>", (long long)u->pid);
+	if (u->memory > 0 && u->cpu_ms >= 0)
+		buf_printf(b, "<br><span class=\"quiet\">%.1f MB, CPU %.1f s</span>",
+			   (double)u->memory / 1e6, (double)u->cpu_ms / 1e3);
 	buf_adds(b, "</td><td data-label=\"State\">");
 	html_chip(b, unit_level(u), u->state);
 	if (u->status[0] != '\0') {

@@ -1,5 +1,6 @@
 """Fixtures of the tests of the whole system."""
 
+import contextlib
 import os
 import pathlib
 import sys
@@ -49,9 +50,9 @@ def fixture_box(shared_box):
     return box
 
 
-@pytest.fixture(name="launch")
-def fixture_launch():
-    """launch(config, ...) starts a System; all of them end, and are checked, with the test."""
+@contextlib.contextmanager
+def launching():
+    """launch(config, ...) starts a System; all of them end, and are checked, at the end."""
     systems = []
 
     def launch(config, start=True, **how):
@@ -59,14 +60,22 @@ def fixture_launch():
         systems.append(system)
         return system.start() if start else system
 
-    yield launch
-    failures = []
-    for system in reversed(systems):
-        try:
-            system.finish()
-        except AssertionError as error:
-            failures.append(str(error))
-    assert not failures, "\n".join(failures)
+    try:
+        yield launch
+    finally:
+        failures = []
+        for system in reversed(systems):
+            try:
+                system.finish()
+            except AssertionError as error:
+                failures.append(str(error))
+        assert not failures, "\n".join(failures)
+
+
+@pytest.fixture(name="launch")
+def fixture_launch():
+    with launching() as launch:
+        yield launch
 
 
 @pytest.fixture(name="running")
@@ -75,3 +84,18 @@ def fixture_running(box, launch):
     system = launch(esddns.config_for(box))
     system.wait_in_sync()
     return system
+
+
+@pytest.fixture(scope="module", name="steady_box")
+def fixture_steady_box():
+    with client.Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module", name="steady")
+def fixture_steady(steady_box):
+    """Like running, but shared: for tests that change nothing in it."""
+    with launching() as launch:
+        system = launch(esddns.config_for(steady_box))
+        system.wait_in_sync()
+        yield system

@@ -69,8 +69,8 @@ def test_a_new_record_is_created_and_shown(box, launch):
         assert word in page.text, word
 
 
-def test_raw_has_the_exact_shape(running):
-    answer = running.ask("/raw")
+def test_raw_has_the_exact_shape(steady):
+    answer = steady.ask("/raw")
     assert answer.status == 200
     assert answer.headers["Content-Type"].partition(";")[0] == "application/json"
     assert RAW.fullmatch(answer.text), answer.text
@@ -95,8 +95,8 @@ def test_raw_keeps_its_shape_while_nothing_is_known(box, launch):
     assert system.ask("/healthz").status == 200
 
 
-def test_the_api_tells_everything(running):
-    state = running.state()
+def test_the_api_tells_everything(steady):
+    state = steady.state()
     assert state["wan"]["ipv4"]["address"] == WAN4
     assert state["wan"]["ipv4"]["asked"] == state["wan"]["ipv4"]["agreed"] == 5
     assert {v["operator"]: v["kind"] for v in state["wan"]["ipv4"]["votes"]} == {
@@ -106,13 +106,13 @@ def test_the_api_tells_everything(running):
     assert state["wan"]["epoch"] >= 1 and state["leader"]["role"] == "leader"
     assert {u["name"]: u["state"] for u in state["units"]} == dict.fromkeys(
         ("detector", "updater", "webd"), "active")
-    assert {u["name"]: u["pid"] for u in state["units"]} == running.units()
+    assert {u["name"]: u["pid"] for u in state["units"]} == steady.units()
 
 
 @pytest.mark.parametrize("openmetrics", [False, True])
-def test_every_metric_of_the_contract_is_there(running, openmetrics):
-    running.ask("/raw")
-    shown = running.metrics(openmetrics)
+def test_every_metric_of_the_contract_is_there(steady, openmetrics):
+    steady.ask("/raw")
+    shown = steady.metrics(openmetrics)
     for name, labels in COUNTERS.items():
         family = shown.families[f"esddns_{name}" + ("" if openmetrics else "_total")]
         assert family.type == "counter"
@@ -143,13 +143,13 @@ def check_labels(shown, sample, labels):
     assert all(set(have) == labels for have, _ in samples), (sample, samples)
 
 
-def test_metrics_are_on_both_ports_and_probes_answer(running):
-    for port in (running.port, running.metrics_port):
+def test_metrics_are_on_both_ports_and_probes_answer(steady):
+    for port in (steady.port, steady.metrics_port):
         assert webclient.metrics(port).value("esddns_state_in_sync", domain="example.com") == 1
         assert webclient.ask(port, "/healthz").status == 200
         assert webclient.ask(port, "/readyz").status == 200
-    assert webclient.ask(running.metrics_port, "/").status == 404
-    assert webclient.ask(running.metrics_port, "/api/v1/state").status == 404
+    assert webclient.ask(steady.metrics_port, "/").status == 404
+    assert webclient.ask(steady.metrics_port, "/api/v1/state").status == 404
 
 
 def test_a_change_reaches_zone_page_and_raw(box, running):
@@ -232,10 +232,10 @@ def check_records(box, own, ipv4, ipv6):
             assert record["rrset_ttl"] == 600
 
 
-def test_only_families_that_records_need_are_asked(box, running):
+def test_only_families_that_records_need_are_asked(steady_box, steady):
     assert {e["family"] for name in ("alpha", "bravo", "charlie", "stun1", "stun2")
-            for e in box.log(name)} == {"ipv4"}
-    assert running.state()["wan"]["ipv6"] is None or not running.state()["wan"]["ipv6"]["wanted"]
+            for e in steady_box.log(name)} == {"ipv4"}
+    assert steady.state()["wan"]["ipv6"] is None or not steady.state()["wan"]["ipv6"]["wanted"]
 
 
 def test_an_aaaa_record_alone(box, launch):

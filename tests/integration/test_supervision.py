@@ -50,7 +50,7 @@ def test_a_killed_worker_is_back_at_once(box, running, unit):
                                      u["pid"] != old for u in s["units"]), f"{unit} is up", 5)
     print(f"{unit}: a new process after {respawned:.2f} s, up and shown after "
           f"{time.monotonic() - started:.2f} s")
-    assert respawned < 1.5      # RestartSec is 500 ms
+    assert respawned < (1.5 if esddns.is_sanitized() else 1)     # RestartSec is 500 ms
     running.wait_in_sync()
     state = running.state()
     assert {u["name"]: u["restarts"] for u in state["units"]} == \
@@ -148,7 +148,7 @@ def test_term_ends_everything_in_order(running):
     assert code == 0
     assert not any(processes.is_alive(pid) for pid in pids)
     print(f"SIGTERM: all gone after {took:.2f} s")
-    assert took < 4             # sanitized; a plain build takes well under a second
+    assert took < (4 if esddns.is_sanitized() else 1)
     stopped = [e.get("worker") for e in running.log_lines("the unit has stopped")]
     assert sorted(stopped) == sorted(UNITS)
     assert stopped.index("detector") < stopped.index("updater")     # the reverse of After
