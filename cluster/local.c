@@ -217,6 +217,27 @@ read_state(struct local *l)
 			  LOG_S("error", strerror(errno)));
 }
 
+bool
+local_peek(const char *state_dir, struct local_state *out, const char **why)
+{
+	int dir_fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool found = false;
+	size_t len;
+	char *text;
+
+	*why = strerror(errno);
+	if (dir_fd < 0)
+		return false;
+	text = read_file(dir_fd, &len, why);
+	close(dir_fd);
+	if (text != NULL)
+		found = local_parse(text, len, out, why) == 0;
+	else if (*why == NULL)
+		*why = "nothing is stored there yet";
+	free(text);
+	return found;
+}
+
 static bool
 write_whole(int fd, const char *text, size_t len)
 {

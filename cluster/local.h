@@ -55,6 +55,12 @@ const char *local_trouble(const struct local *l);
  */
 int local_store(struct local *l, const struct local_state *state);
 
+/*
+ * Look at what is stored, without the lock and changing nothing. False with *why
+ * (a phrase, valid until the next call) if there is nothing to be read.
+ */
+bool local_peek(const char *state_dir, struct local_state *out, const char **why);
+
 /* The pure part, in local_state.c: text form to state. -1 with *why (a phrase) if it is refused. */
 int local_parse(const char *text, size_t len, struct local_state *out, const char **why);
 char *local_print(const struct local_state *state); /* free() it */

@@ -2,9 +2,11 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/buf.h"
 #include "common/clock.h"
@@ -15,6 +17,8 @@
 #define POOL_MAX 8
 /* how long curl may keep the parsed certificates: parsing them anew takes some 30 ms of CPU */
 #define CA_CACHE_S 3600L
+/* how long all that curl keeps is kept after the last call: for those that follow each other */
+#define KEEP_MS 10000
 
 enum call_state {
 	CALL_RESOLVING,
@@ -52,6 +56,8 @@ struct http {
 	struct resolver *resolver;
 	char *user_agent;
 	struct http_call *calls;
+	bool bundle;        /* the system's certificates are in one file */
+	int64_t release_ms; /* when curl's memory is given back, unless there are calls again */
 };
 
 static const char *const error_names[HTTP_ERROR__MAX] = {
@@ -65,6 +71,37 @@ static const char *const error_names[HTTP_ERROR__MAX] = {
 	[HTTP_ERR_BROKEN] = "broken",
 };
 
+static void
+make_multi(struct http *h)
+{
+	h->multi = curl_multi_init();
+	if (h->multi == NULL)
+		abort(); /* out of memory */
+	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)POOL_MAX);
+	h->release_ms = CLOCK_NEVER;
+}
+
+/*
+ * Connections, TLS sessions and certificates are more than a megabyte, and
+ * minutes pass between one round or check and the next. They come again with the
+ * next call.
+ */
+static void
+release(struct http *h)
+{
+	curl_multi_cleanup(h->multi);
+	make_multi(h);
+	malloc_trim(0);
+}
+
+static bool
+has_bundle(void)
+{
+	const char *file = curl_version_info(CURLVERSION_NOW)->cainfo;
+
+	return file != NULL && access(file, R_OK) == 0;
+}
+
 struct http *
 http_new(struct resolver *r, const char *user_agent)
 {
@@ -72,10 +109,8 @@ http_new(struct resolver *r, const char *user_agent)
 
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		abort(); /* out of memory */
-	h->multi = curl_multi_init();
-	if (h->multi == NULL)
-		abort();
-	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)POOL_MAX);
+	make_multi(h);
+	h->bundle = has_bundle();
 	h->resolver = r;
 	h->user_agent = mem_strdup(user_agent);
 	return h;
@@ -89,6 +124,7 @@ free_call(struct http_call *call)
 	while (*at != call)
 		at = &(*at)->next;
 	*at = call->next;
+	call->http->release_ms = clock_now() + KEEP_MS;
 	resolver_cancel(call->query);
 	if (call->state == CALL_RUNNING)
 		curl_multi_remove_handle(call->http->multi, call->easy);
@@ -237,10 +273,11 @@ set_options(struct http_call *call, const struct http_request *request)
 	SET(call, CURLOPT_FRESH_CONNECT, request->fresh ? 1L : 0L);
 	SET(call, CURLOPT_FORBID_REUSE, request->fresh ? 1L : 0L);
 	SET(call, CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_S);
-	if (request->ca_file != NULL) {
+	if (request->ca_file != NULL)
 		SET(call, CURLOPT_CAINFO, request->ca_file);
+	/* with a directory curl caches nothing, and parses all of them for each connection */
+	if (request->ca_file != NULL || call->http->bundle)
 		SET(call, CURLOPT_CAPATH, NULL);
-	}
 	SET(call, CURLOPT_WRITEFUNCTION, on_body);
 	SET(call, CURLOPT_WRITEDATA, call);
 	SET(call, CURLOPT_HEADERFUNCTION, on_header);
@@ -339,6 +376,8 @@ http_wait(struct http *h, struct pollset *p)
 	for (const struct http_call *c = h->calls; c != NULL; c = c->next)
 		if (c->state == CALL_DONE)
 			pollset_wake_at(p, now);
+	if (h->calls == NULL)
+		pollset_wake_at(p, h->release_ms);
 	for (size_t i = 0; i < p->n; i++)
 		fds[i] = (struct curl_waitfd){ .fd = p->fds[i].fd, .events = p->fds[i].events };
 	timeout = pollset_timeout(p, now);
@@ -500,6 +539,8 @@ http_dispatch(struct http *h, const struct pollset *p)
 		deliver(call);
 		free_call(call);
 	}
+	if (h->calls == NULL && clock_now() >= h->release_ms)
+		release(h);
 }
 
 const char *

@@ -78,9 +78,10 @@ static const struct metric_family families[METRIC__MAX] = {
 		COUNTER("unit_restarts", "Automatic restarts of the unit.", LABELS1("unit")),
 	[METRIC_UNIT_MEMORY] = GAUGE("unit_memory_bytes", "Resident memory of the unit's process.",
 				     LABELS1("unit"), .unit = "bytes"),
-	[METRIC_UNIT_CPU] = COUNTER("unit_cpu_seconds",
-				    "CPU time of the unit's processes since the supervisor's start.",
-				    LABELS1("unit"), .unit = "seconds"),
+	[METRIC_UNIT_CPU] =
+		COUNTER("unit_cpu_seconds",
+			"CPU time of the unit's processes since the supervisor's start.",
+			LABELS1("unit"), .unit = "seconds"),
 	[METRIC_MESSAGES_DROPPED] = COUNTER(
 		"messages_dropped", "Messages of the bus that were refused.", LABELS1("reason")),
 	[METRIC_LOG_DROPPED] = COUNTER("log_lines_dropped", "Log lines that nobody took in time.",

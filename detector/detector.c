@@ -181,13 +181,15 @@ describe_family(const struct msg_wan_family *f, const char *name, char *out, siz
 static void
 tell_status(struct detector *d)
 {
-	char line[1024] = "";
+	char line[1024] = "", *state = publisher_state(d->publisher, clock_now());
 
 	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++)
 		if (d->watches[f].wanted)
 			describe_family(publisher_family(d->publisher, f),
 					f == ADDRESS_IPV4 ? "IPv4" : "IPv6", line, sizeof(line));
 	channel_status(d->channel, *line ? line : "no record needs an address");
+	channel_state(d->channel, state);
+	free(state);
 }
 
 /* --- rounds ------------------------------------------------------------------ */

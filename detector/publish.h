@@ -40,6 +40,12 @@ void publisher_reload(struct publisher *p, const struct detector_config *config)
 /* Keep the news and send everything. */
 void publisher_tell(struct publisher *p, const struct publisher_news *news, int64_t now_ms);
 
+/*
+ * Both families and the store, as one JSON object of at most CHANNEL_STATE_MAX
+ * bytes, for the supervisor; free() it.
+ */
+char *publisher_state(const struct publisher *p, int64_t now_ms);
+
 /* The state of a family as it is told; its ages are not kept up. */
 const struct msg_wan_family *publisher_family(const struct publisher *p,
 					      enum address_family family);

@@ -21,13 +21,21 @@
 #include "common/mem.h"
 #include "ipc/message.h"
 
-#define RESEND_MS 30000  /* the whole state again, without a reason */
-#define COALESCE_MS 200  /* at most five times a second, however many subscribers come */
+#define RESEND_MS 30000 /* the whole state again, without a reason */
+/* At most five times in any second, however many subscribers come; the first does not wait. */
+#define COALESCE_MS 250
 #define LINGER_MS 50     /* nng_close() loses what its threads have not sent yet */
 #define SILENCE_MS 75000 /* two resends missed, and a margin */
 #define PROBE_MS 5000    /* in which a new connection of one's own must be served */
+/*
+ * At a start, and where the publisher is only started again, the connection
+ * comes within tens of milliseconds; one that stays away is tried seldom, since
+ * each attempt wakes several of nng's threads.
+ */
 #define RECONNECT_MIN_MS 10
-#define RECONNECT_MAX_MS 500
+#define RECONNECT_SOON_MS 40
+#define RECONNECT_MAX_MS 1000
+#define HOPEFUL_MS 3000   /* how long after a loss */
 #define RECEIVE_BUDGET 64 /* messages in one pass: a flood must not starve the loop */
 /* Messages that wait for one subscriber: a whole state (each record has one) must fit. */
 #define QUEUE_LENGTH 256
@@ -41,8 +49,9 @@ struct bus_publisher {
 	int lock; /* held as long as the path is ours */
 	int wake; /* eventfd: written by nng's threads when a subscriber came */
 	bool resend;
-	int64_t due_ms;  /* when the state was asked for last */
-	int64_t sent_ms; /* the last message; for the linger */
+	int64_t due_ms;   /* when the state was asked for last */
+	int64_t paced_ms; /* until then those before count as too close; see may_send_ms() */
+	int64_t sent_ms;  /* the last message; for the linger */
 	struct log_limit failures;
 };
 
@@ -56,6 +65,8 @@ struct bus_subscriber {
 	atomic_int pipes;
 	atomic_uint changes; /* of the connection */
 	unsigned seen_changes;
+	int64_t hopeful_ms; /* until then a lost connection is expected back; CLOCK_NEVER: not any
+			       more */
 	int64_t heard_ms;
 	unsigned budget;
 	nng_msg *msg; /* handed out by bus_receive() */
@@ -275,13 +286,22 @@ bus_publish(struct bus_publisher *p, const char *json)
 	p->sent_ms = now_ms;
 }
 
+/* When the state goes out next. Two may follow each other at once, a third keeps the pace. */
+static int64_t
+may_send_ms(const struct bus_publisher *p)
+{
+	if (p->due_ms == 0)
+		return 0;
+	return p->resend ? p->paced_ms - COALESCE_MS : p->due_ms + RESEND_MS;
+}
+
 void
 bus_publisher_prepare(struct bus_publisher *p, struct pollset *set, int64_t now_ms)
 {
-	int64_t next_ms = p->due_ms + (p->resend ? COALESCE_MS : RESEND_MS);
+	int64_t next_ms = may_send_ms(p);
 
 	pollset_add(set, p->wake, POLLIN);
-	pollset_wake_at(set, p->due_ms == 0 || next_ms < now_ms ? now_ms : next_ms);
+	pollset_wake_at(set, next_ms < now_ms ? now_ms : next_ms);
 	pollset_wake_at(set, p->probe_ms);
 }
 
@@ -296,12 +316,13 @@ bus_due(struct bus_publisher *p, const struct pollset *set, int64_t now_ms)
 	} else if (now_ms >= p->probe_ms) {
 		replace_listener(p);
 	}
-	if (p->due_ms != 0 && now_ms < p->due_ms + (p->resend ? COALESCE_MS : RESEND_MS))
+	if (now_ms < may_send_ms(p))
 		return false;
 	if (periodic)
 		start_probe(p, now_ms);
 	p->resend = false;
 	p->due_ms = now_ms;
+	p->paced_ms = (p->paced_ms > now_ms ? p->paced_ms : now_ms) + COALESCE_MS;
 	return true;
 }
 
@@ -340,7 +361,7 @@ subscriber_open(struct bus_subscriber *s)
 	    (rc = nng_socket_set_int(s->socket, NNG_OPT_RECVBUF, QUEUE_LENGTH)) == 0 &&
 	    (rc = nng_socket_set_size(s->socket, NNG_OPT_RECVMAXSZ, MSG_SIZE_MAX)) == 0 &&
 	    (rc = nng_socket_set_ms(s->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS)) == 0 &&
-	    (rc = nng_socket_set_ms(s->socket, NNG_OPT_RECONNMAXT, RECONNECT_MAX_MS)) == 0 &&
+	    (rc = nng_socket_set_ms(s->socket, NNG_OPT_RECONNMAXT, RECONNECT_SOON_MS)) == 0 &&
 	    (rc = nng_socket_set(s->socket, NNG_OPT_SUB_SUBSCRIBE, "", 0)) == 0 &&
 	    (rc = nng_pipe_notify(s->socket, NNG_PIPE_EV_ADD_POST, connection_changed, s)) == 0 &&
 	    (rc = nng_pipe_notify(s->socket, NNG_PIPE_EV_REM_POST, connection_changed, s)) == 0)
@@ -359,6 +380,7 @@ bus_subscriber_new(const char *dir, const char *name)
 	s->url = mem_printf("ipc://%s", path);
 	s->budget = RECEIVE_BUDGET;
 	s->heard_ms = clock_now();
+	s->hopeful_ms = s->heard_ms + HOPEFUL_MS;
 	rc = subscriber_open(s);
 	if (rc != 0) {
 		log_error("no bus socket can be made", LOG_S("error", nng_strerror(rc)));
@@ -394,8 +416,9 @@ bus_subscriber_prepare(struct bus_subscriber *s, struct pollset *set, int64_t no
 	s->budget = RECEIVE_BUDGET;
 	pollset_add(set, s->receive_fd, POLLIN);
 	pollset_add(set, s->wake, POLLIN);
-	if (bus_connected(s))
-		pollset_wake_at(set, next_ms < now_ms ? now_ms : next_ms);
+	if (!bus_connected(s))
+		next_ms = s->hopeful_ms;
+	pollset_wake_at(set, next_ms < now_ms ? now_ms : next_ms);
 }
 
 const char *
@@ -422,6 +445,17 @@ bus_connected(const struct bus_subscriber *s)
 	return atomic_load(&s->pipes) > 0;
 }
 
+/* How long nng waits between attempts, from now on. */
+static void
+set_patience(struct bus_subscriber *s, nng_duration max_ms)
+{
+	int rc = s->dialing ? nng_dialer_set_ms(s->dialer, NNG_OPT_RECONNMAXT, max_ms) : 0;
+
+	if (rc != 0)
+		log_warn("the pace of dialling cannot be changed", LOG_S("url", s->url),
+			 LOG_S("error", nng_strerror(rc)));
+}
+
 void
 bus_subscriber_tick(struct bus_subscriber *s, int64_t now_ms)
 {
@@ -429,11 +463,17 @@ bus_subscriber_tick(struct bus_subscriber *s, int64_t now_ms)
 		take_wake(s->wake); /* first: a change from now on writes again */
 		s->seen_changes = atomic_load(&s->changes);
 		s->heard_ms = now_ms;
+		s->hopeful_ms = now_ms + HOPEFUL_MS;
+		set_patience(s, RECONNECT_SOON_MS);
+	} else if (!bus_connected(s) && now_ms >= s->hopeful_ms) {
+		s->hopeful_ms = CLOCK_NEVER;
+		set_patience(s, RECONNECT_MAX_MS);
 	}
 	if (!bus_connected(s) || now_ms - s->heard_ms < SILENCE_MS)
 		return;
 	log_warn("the bus is silent and is dialled anew", LOG_S("url", s->url));
 	s->heard_ms = now_ms;
+	s->hopeful_ms = now_ms + HOPEFUL_MS;
 	if (s->dialing)
 		nng_dialer_close(s->dialer);
 	subscriber_dial(s);

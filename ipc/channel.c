@@ -109,20 +109,29 @@ part_is_sound(const cJSON *part, const char **why)
 	return false;
 }
 
-/* Takes the part in fd, which is closed, in place of the old one, and its settings of the log. */
-static void
-take_part(struct channel *c, int fd)
+/* The part in fd, which is closed. */
+static cJSON *
+read_part(int fd)
 {
 	char *text = mem_new(CHANNEL_PART_MAX + 1, 1);
 	ssize_t len = read_whole(fd, text, CHANNEL_PART_MAX);
 	const char *why = "cannot be read, or is too long";
 	cJSON *part = len >= 0 ? json_parse(text, (size_t)len, &why) : NULL;
-	const cJSON *log;
 
 	close(fd);
 	free(text);
 	if (part == NULL || !part_is_sound(part, &why))
 		broken("the configuration part from the supervisor is malformed", why);
+	return part;
+}
+
+/* Takes the part in fd, which is closed, in place of the old one, and its settings of the log. */
+static void
+take_part(struct channel *c, int fd)
+{
+	cJSON *part = read_part(fd);
+	const cJSON *log;
+
 	cJSON_Delete(c->part);
 	c->part = part;
 	log = json_object(part, "log");
@@ -216,6 +225,18 @@ channel_open(const char *unit)
 	take_part(c, part_fd);
 	take_watchdog(c);
 	return c;
+}
+
+cJSON *
+channel_part_alone(void)
+{
+	int fd = inherited_fd(CHANNEL_PART_ENV);
+
+	if (fd < 0) {
+		fprintf(stderr, "This program needs its configuration from esddns(8).\n");
+		exit(EX_USAGE);
+	}
+	return read_part(fd);
 }
 
 void

@@ -47,6 +47,12 @@ struct channel;
 struct channel *channel_open(const char *unit);
 void channel_close(struct channel *c);
 
+/*
+ * The configuration part of a worker that runs by itself, without a channel: the
+ * caller's, for cJSON_Delete(). Exits like channel_open() if there is none.
+ */
+cJSON *channel_part_alone(void);
+
 /* The configuration part that was read last; owned by the channel, replaced by CHANNEL_RELOAD. */
 const cJSON *channel_part(const struct channel *c);
 /* The secret, without white space around it, or NULL; owned by the channel, wiped at close. */

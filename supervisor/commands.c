@@ -198,7 +198,7 @@ add_messages(struct buf *b, const struct config_report *report, bool warnings)
 		if (report->messages[i].warning != warnings)
 			continue;
 		/* half of what an answer may be for each of the two lists */
-		if (b->len > CONTROL_ANSWER_MAX / (warnings ? 1 : 2) - 4096) {
+		if (b->len > (size_t)CONTROL_ANSWER_MAX / (warnings ? 1 : 2) - 4096) {
 			left_out++;
 			continue;
 		}

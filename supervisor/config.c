@@ -209,6 +209,15 @@ config_new(const char *path)
 	return c;
 }
 
+struct config *
+config_builtin(void)
+{
+	struct config *c = config_new(NULL);
+
+	c->cluster.backend = CONFIG_BACKEND_LOCAL;
+	return c;
+}
+
 void
 config_record_free(struct config_record *record)
 {

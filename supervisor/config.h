@@ -249,6 +249,8 @@ void config_report_free(struct config_report *report);
  * error. Files that it names are looked at (may they be read?), not kept open.
  */
 struct config *config_load(const char *path, char *const *env, struct config_report *report);
+/* What is built in, without a file, the environment or any record; for config_free(). */
+struct config *config_builtin(void);
 /* NULL is fine. */
 void config_free(struct config *c);
 

@@ -193,26 +193,41 @@ take_url(struct config_loading *load, const struct config_ini *ini)
 	free(back);
 }
 
+/*
+ * How the token is sent: as the original did, unless the one key says otherwise
+ * that the original did not have. The scheme is not guessed from the token.
+ */
+static void
+take_auth(struct config_loading *load, const struct config_ini *ini)
+{
+	const struct config_ini_entry *section = config_ini_find(ini, "gandi", NULL);
+	const struct config_ini_entry *e = config_ini_find(ini, "gandi", "api_auth");
+	char *text;
+
+	if (e != NULL) {
+		text = value_of(e);
+		lay(load, "provider", "auth", text, e);
+		free(text);
+	} else if (section != NULL) {
+		lay(load, "provider", "auth", config_auth_name(CONFIG_AUTH_APIKEY), section);
+		config_ini_warn(load, section,
+				"the token is sent as the original sent it, as an API key, which "
+				"Gandi deprecates; for a personal access token add api_auth = "
+				"bearer here");
+	}
+}
+
 static void
 take_gandi(struct config_loading *load, const struct config_ini *ini)
 {
-	const struct config_ini_entry *section = config_ini_find(ini, "gandi", NULL);
-
 	take_token(load, ini);
 	take_variable(load, ini, "target_domain_fqdn", CONFIG_VARIABLE_ZONE);
 	take_variable(load, ini, "record_name_root", CONFIG_VARIABLE_NAME);
 	take_variable(load, ini, "record_type_a", CONFIG_VARIABLE_TYPE);
 	take_variable(load, ini, "record_ttl", CONFIG_VARIABLE_TTL);
 	take_url(load, ini);
+	take_auth(load, ini);
 	check_zone(load, ini);
-	if (section == NULL)
-		return;
-	/* the original's only way; a token of today would be refused under it, and the reverse */
-	lay(load, "provider", "auth", "apikey", section);
-	config_ini_warn(
-		load, section,
-		"the token is sent as the original sent it (Authorization: Apikey), which Gandi "
-		"deprecates; a personal access token needs a YAML file with provider.auth: bearer");
 }
 
 /* --- [WANIPState], [STUNConfig] -------------------------------------------------- */

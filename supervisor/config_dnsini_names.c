@@ -19,6 +19,7 @@ static const char logs[] = "has no effect: the log goes to standard error";
 static const struct {
 	const char *section, *key, *warning;
 } known[] = {
+	{ "gandi", "api_auth", NULL }, /* not of the original */
 	{ "gandi", "api_key", NULL },
 	{ "gandi", "api_url_base", NULL },
 	{ "gandi", "api_url_domains", NULL },

@@ -238,7 +238,8 @@ config_quote(const char *text, char *out, size_t size)
 		if ((unsigned char)*p < ' ' || *p == 0x7F)
 			*p = '?';
 		/* U+0080 to U+009F are controls too: some terminals obey them */
-		else if ((unsigned char)p[0] == 0xC2 && (unsigned char)p[1] < 0xA0)
+		else if ((unsigned char)p[0] == 0xC2 && (unsigned char)p[1] >= 0x80 &&
+			 (unsigned char)p[1] < 0xA0)
 			p[0] = p[1] = '?';
 	}
 	snprintf(out, size, "'%s'%s", cut, whole ? "" : "...");

@@ -21,8 +21,8 @@
 #define ACCEPT_AGAIN_MS 1000
 
 struct client {
-	int fd;      /* -1: this place is free */
-	uint64_t id; /* of the request that is being answered; 0: there is none */
+	int fd;          /* -1: this place is free */
+	uint64_t id;     /* of the request that is being answered; 0: there is none */
 	int64_t idle_ms; /* when it last got on */
 	char in[CONTROL_LINE_MAX];
 	size_t in_len;

@@ -17,7 +17,7 @@
 
 #define CONTROL_SOCKET "control.sock"
 #define CONTROL_CLIENTS_MAX 8
-#define CONTROL_LINE_MAX 4096           /* of a request, with its newline */
+#define CONTROL_LINE_MAX 4096          /* of a request, with its newline */
 #define CONTROL_ANSWER_MAX (64 * 1024) /* without its newline */
 #define CONTROL_IDLE_MS 30000
 

@@ -5,10 +5,10 @@
 #include "supervisor/control.h"
 
 static const char *const names[CONTROL_VERB__MAX] = {
-	[CONTROL_STATUS] = "status",   [CONTROL_DETECT] = "detect",
-	[CONTROL_SYNC] = "sync",       [CONTROL_START] = "start",
-	[CONTROL_STOP] = "stop",       [CONTROL_RESTART] = "restart",
-	[CONTROL_RELOAD] = "reload",   [CONTROL_RESET_FAILED] = "reset-failed",
+	[CONTROL_STATUS] = "status",     [CONTROL_DETECT] = "detect",
+	[CONTROL_SYNC] = "sync",         [CONTROL_START] = "start",
+	[CONTROL_STOP] = "stop",         [CONTROL_RESTART] = "restart",
+	[CONTROL_RELOAD] = "reload",     [CONTROL_RESET_FAILED] = "reset-failed",
 	[CONTROL_SHUTDOWN] = "shutdown",
 };
 

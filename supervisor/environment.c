@@ -44,7 +44,8 @@ environment_new(char *const *variables, const struct environment_extra *extra)
 		if (environment_allows(variables[i]))
 			out[n++] = mem_strdup(variables[i]);
 	out[n++] = mem_printf("%s=%s", CHANNEL_UNIT_ENV, extra->unit);
-	out[n++] = mem_printf("%s=%d", CHANNEL_ENV, extra->channel_fd);
+	if (extra->channel_fd >= 0)
+		out[n++] = mem_printf("%s=%d", CHANNEL_ENV, extra->channel_fd);
 	out[n++] = mem_printf("%s=%d", CHANNEL_PART_ENV, extra->part_fd);
 	if (extra->secret_fd >= 0)
 		out[n++] = mem_printf("%s=%d", CHANNEL_SECRET_ENV, extra->secret_fd);

@@ -8,7 +8,7 @@
 /* What stands in it for one worker, besides the variables of the allow-list. */
 struct environment_extra {
 	const char *unit;
-	int channel_fd; /* numbers as the worker finds them */
+	int channel_fd; /* numbers as the worker finds them; -1: none */
 	int part_fd;
 	int secret_fd;       /* -1: none */
 	int64_t watchdog_ms; /* 0: none */

@@ -12,11 +12,14 @@
 
 #define DEFAULT_CONFIG ESDDNS_SYSCONFDIR "/esddns.yaml"
 
-enum { OPTION_CHECK = 256, OPTION_VERSION, OPTION_HELP };
+enum { OPTION_CHECK = 256, OPTION_ONCE, OPTION_PROBE, OPTION_JSON, OPTION_VERSION, OPTION_HELP };
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, 'c' },
 	{ "check-config", no_argument, NULL, OPTION_CHECK },
+	{ "once", no_argument, NULL, OPTION_ONCE },
+	{ "probe", no_argument, NULL, OPTION_PROBE },
+	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "version", no_argument, NULL, OPTION_VERSION },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ NULL, 0, NULL, 0 },
@@ -24,7 +27,7 @@ static const struct option long_options[] = {
 
 /* 80 columns */
 static const char help[] =
-	"Usage: esddns [-c FILE] [--check-config]\n"
+	"Usage: esddns [-c FILE] [--check-config | --once | --probe [--json]]\n"
 	"Keep DNS records pointed at the address the world sees.\n"
 	"\n"
 	"esddns starts and supervises three workers: the detector asks several services\n"
@@ -36,6 +39,11 @@ static const char help[] =
 	"  -c, --config FILE   the configuration; else the file that ESDDNS_CONFIG names,\n"
 	"                      else the one below if it is there, else none\n"
 	"      --check-config  check the configuration, list all mistakes, and exit\n"
+	"      --once          detect and synchronise once, and exit: 0 if all records are\n"
+	"                      in sync with an address confirmed now, 1 if not\n"
+	"      --probe         ask every source once, print who answered what and what was\n"
+	"                      agreed, and exit: 0 agreed, 1 not. Publishes nothing\n"
+	"      --json          with --probe: for programs\n"
 	"      --version       print the version and exit\n"
 	"      --help          print this text and exit\n"
 	"\n"
@@ -76,7 +84,7 @@ int
 main(int argc, char **argv)
 {
 	struct supervisor_options options = { .variables = environ };
-	bool check = false;
+	bool check = false, probe = false;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "c:", long_options, NULL)) != -1) {
@@ -86,6 +94,15 @@ main(int argc, char **argv)
 			break;
 		case OPTION_CHECK:
 			check = true;
+			break;
+		case OPTION_ONCE:
+			options.once = true;
+			break;
+		case OPTION_PROBE:
+			probe = true;
+			break;
+		case OPTION_JSON:
+			options.json = true;
 			break;
 		case OPTION_VERSION:
 			printf("esddns %s\n", PACKAGE_VERSION);
@@ -103,6 +120,12 @@ main(int argc, char **argv)
 			argv[optind]);
 		return usage_error();
 	}
+	if (check + probe + options.once > 1 || (options.json && !probe)) {
+		fprintf(stderr, "esddns: these options do not go together\n");
+		return usage_error();
+	}
 	options.config_path = find_config(options.config_path);
+	if (probe)
+		return supervisor_probe(&options);
 	return check ? supervisor_check(&options) : supervisor_run(&options);
 }

@@ -84,30 +84,49 @@ add_source(struct buf *b, const struct config_source *s)
 	buf_addc(b, '}');
 }
 
+static void
+add_detector(struct buf *b, const struct config *c, bool ipv4, bool ipv6)
+{
+	const struct config_detector *d = &c->detector;
+
+	begin(b, c, CONFIG_DETECTOR);
+	add_families(b, ipv4, ipv6);
+	add_number(b, "interval", d->interval);
+	add_number(b, "tripwire", d->tripwire);
+	add_number(b, "timeout", d->timeout);
+	add_number(b, "quorum", d->quorum);
+	add_number(b, "confirm", d->confirm);
+	add_number(b, "min_change_interval", d->min_change_interval);
+	add_bool(b, "allow_reserved", d->allow_reserved);
+	add_text(b, "ca_file", d->ca_file);
+	add_key(b, "sources");
+	buf_addc(b, '[');
+	for (size_t i = 0; i < d->nsources; i++) {
+		if (i > 0)
+			buf_addc(b, ',');
+		add_source(b, &d->sources[i]);
+	}
+	buf_addc(b, ']');
+}
+
 char *
 parts_detector(const struct config *c)
 {
-	const struct config_detector *d = &c->detector;
 	struct buf b = BUF_INIT;
 
-	begin(&b, c, CONFIG_DETECTOR);
-	add_families(&b, config_needs(c, ADDRESS_IPV4), config_needs(c, ADDRESS_IPV6));
-	add_number(&b, "interval", d->interval);
-	add_number(&b, "tripwire", d->tripwire);
-	add_number(&b, "timeout", d->timeout);
-	add_number(&b, "quorum", d->quorum);
-	add_number(&b, "confirm", d->confirm);
-	add_number(&b, "min_change_interval", d->min_change_interval);
-	add_bool(&b, "allow_reserved", d->allow_reserved);
-	add_text(&b, "ca_file", d->ca_file);
-	add_key(&b, "sources");
-	buf_addc(&b, '[');
-	for (size_t i = 0; i < d->nsources; i++) {
-		if (i > 0)
-			buf_addc(&b, ',');
-		add_source(&b, &d->sources[i]);
-	}
-	buf_addc(&b, ']');
+	add_detector(&b, c, config_needs(c, ADDRESS_IPV4), config_needs(c, ADDRESS_IPV6));
+	return end(&b);
+}
+
+char *
+parts_probe(const struct config *c)
+{
+	bool all = c->nrecords == 0;
+	struct buf b = BUF_INIT;
+
+	add_detector(&b, c, all || config_needs(c, ADDRESS_IPV4),
+		     all || config_needs(c, ADDRESS_IPV6));
+	add_bool(&b, "optional", all);
 	return end(&b);
 }
 

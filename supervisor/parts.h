@@ -18,6 +18,12 @@ char *parts_detector(const struct config *c);
 char *parts_updater(const struct config *c);
 char *parts_webd(const struct config *c);
 
+/*
+ * The detector's part for a probe: the families that records need, or both where
+ * there is none. free() it.
+ */
+char *parts_probe(const struct config *c);
+
 /* The part of one unit; free() it. Never NULL for a unit below CONFIG_UNIT__MAX. */
 char *parts_unit(const struct config *c, enum config_unit unit);
 /* Would this unit get another part from b than from a? */

@@ -21,8 +21,7 @@
 static void
 adapt_to_once(struct config *c)
 {
-	int64_t limit_ms =
-		c->detector.timeout * 2 + c->provider.timeout * 3 + c->detector.confirm;
+	int64_t limit_ms = c->detector.timeout * 2 + c->provider.timeout * 3 + c->detector.confirm;
 
 	c->updater.once_limit = limit_ms < ONCE_MAX_MS ? limit_ms : ONCE_MAX_MS;
 	c->units[CONFIG_DETECTOR].enabled = c->units[CONFIG_UPDATER].enabled = true;

@@ -143,5 +143,8 @@ report_summary(const struct manager *m, const struct worker *w, char *out, size_
 			used += (size_t)snprintf(out + used, size - used, "; %s %s", w[i].name,
 						 state == UNIT_FAILED ? "failed"
 								      : "waits for its next start");
+		/* what the essential ones say of their work is what people want to know */
+		else if (m->units[i].essential && state == UNIT_ACTIVE && w[i].status[0] != '\0')
+			used += (size_t)snprintf(out + used, size - used, "; %s", w[i].status);
 	}
 }

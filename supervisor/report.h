@@ -9,7 +9,7 @@
 #include "supervisor/manager.h"
 #include "supervisor/worker.h"
 
-#define REPORT_SUMMARY_MAX 256
+#define REPORT_SUMMARY_MAX 768
 
 /* What was last told of one unit; zeroed at the start. */
 struct report {
@@ -30,7 +30,10 @@ bool report_changes(struct report *r, const struct unit *u, const struct worker 
 char *report_units(const struct report *r, const struct manager *m, const struct worker *w,
 		   int64_t now_ms);
 
-/* One line: "3 of 3 units are up", "degraded: webd failed". size at least REPORT_SUMMARY_MAX. */
+/*
+ * One line: "2 of 3 units are up; webd failed; 198.20.0.7, agreed by 5 of 5; 1
+ * record, 1 in sync". size at least REPORT_SUMMARY_MAX.
+ */
 void report_summary(const struct manager *m, const struct worker *w, char *out, size_t size);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -224,8 +225,8 @@ judge_once(struct supervisor *s)
 {
 	const struct unit *updater = &s->manager.units[CONFIG_UPDATER].unit;
 
-	if (!s->options->once || s->manager.phase != MANAGER_RUNNING ||
-	    updater->incarnation == 0 || updater->state != UNIT_INACTIVE)
+	if (!s->options->once || s->manager.phase != MANAGER_RUNNING || updater->incarnation == 0 ||
+	    updater->state != UNIT_INACTIVE)
 		return;
 	s->in_sync = updater->cause == UNIT_CAUSE_CLEAN;
 	supervisor_step_all(s, MANAGER_EV_SHUTDOWN);
@@ -308,6 +309,22 @@ set_up(struct supervisor *s)
 	return supervisor_configure(s);
 }
 
+/* The updater's last word, for the one who waits at a terminal. */
+static int
+finish_once(const struct supervisor *s)
+{
+	const struct unit *updater = &s->manager.units[CONFIG_UPDATER].unit;
+	const char *said = s->workers[CONFIG_UPDATER].status;
+
+	if (s->in_sync)
+		printf("in sync: %s\n", said);
+	else if (updater->cause == UNIT_CAUSE_EXIT && updater->status.code == 1)
+		fprintf(stderr, "esddns: not in sync: %s\n", said);
+	if (s->manager.exit_code == SUPERVISOR_EXIT_CONFIG)
+		return SUPERVISOR_EXIT_CONFIG;
+	return s->in_sync ? 0 : 1;
+}
+
 static int
 finish(struct supervisor *s)
 {
@@ -316,14 +333,14 @@ finish(struct supervisor *s)
 	lifeline_close(&s->lifeline);
 	if (!spawn_sweep(clock_now() + SWEEP_MS))
 		log_error("a process that was adopted could not be ended");
+	if (s->options->once)
+		return finish_once(s);
 	if (s->manager.exit_code != 0)
 		log_error("ended, because a unit failed",
 			  LOG_S("worker", s->workers[s->manager.failed].name),
 			  LOG_I("exit_code", s->manager.exit_code));
 	else
 		log_info("stopped");
-	if (s->options->once && s->manager.exit_code != SUPERVISOR_EXIT_CONFIG)
-		return s->in_sync ? 0 : 1;
 	return s->manager.exit_code;
 }
 

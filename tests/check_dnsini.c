@@ -143,6 +143,23 @@ START_TEST(takes_lists_of_several_lines)
 }
 END_TEST
 
+/* A personal access token: the one key that the original did not have. */
+START_TEST(sends_the_token_as_it_is_told)
+{
+	const char *services = "[WANIPState]\nip_check_services = {\"svc\": [\"" THREE "\"]}\n";
+	char *text = mem_printf("[gandi]\napi_auth = bearer\n%s", services);
+
+	load_ini(text, original_env);
+	expect("");
+	ck_assert_int_eq(config->provider.auth, CONFIG_AUTH_BEARER);
+	free(text);
+	text = mem_printf("[gandi]\napi_auth = \"token\"\n%s", services);
+	load_ini(text, original_env);
+	expect("test.ini:2: [gandi] api_auth: must be bearer or apikey, not 'token'\n");
+	free(text);
+}
+END_TEST
+
 /* Whatever their length: lines are read whole, in however many pieces libinih takes them. */
 START_TEST(takes_lines_of_any_length)
 {
@@ -353,6 +370,7 @@ main(void)
 	tcase_add_test(tc, asks_the_built_in_stun_servers_alone);
 	tcase_add_test(tc, shares_a_port_that_both_want);
 	tcase_add_test(tc, takes_lists_of_several_lines);
+	tcase_add_test(tc, sends_the_token_as_it_is_told);
 	tcase_add_test(tc, takes_lines_of_any_length);
 	tcase_add_test(tc, refuses_what_it_cannot_take_whole);
 	tc = add_case(suite, "environment");

@@ -107,6 +107,10 @@ take_part(const cJSON *part, struct updater_config *config)
 	if (!json_bool(part, "observe", &config->observe) ||
 	    !json_bool(part, "dry_run", &config->dry_run))
 		return "observe or dry_run is malformed";
+	/* only there where it is asked for */
+	if (cJSON_HasObjectItem(part, "once_limit") &&
+	    !json_int(part, "once_limit", 1, DURATION_MAX_MS, &config->once_limit_ms))
+		return "once_limit is malformed";
 	return NULL;
 }
 

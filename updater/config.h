@@ -32,6 +32,7 @@ struct updater_config {
 	int64_t interval_ms;
 	int64_t detector_interval_ms;
 	bool observe, dry_run;
+	int64_t once_limit_ms; /* esddns --once: end by then at the latest; 0: work on */
 };
 
 /*

@@ -472,6 +472,13 @@ records_next_deadline(const struct records *r, int64_t now_ms)
 	return at;
 }
 
+struct record *const *
+records_list(const struct records *r, size_t *n)
+{
+	*n = r->n;
+	return r->list;
+}
+
 void
 records_report(struct records *r)
 {

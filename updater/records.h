@@ -18,6 +18,7 @@
 #include "ipc/message.h"
 #include "updater/config.h"
 
+struct record;
 struct records;
 
 /* Takes a message for the bus; json is valid during the call only. */
@@ -45,6 +46,9 @@ void records_check(struct records *r, int64_t now_ms);
 void records_run(struct records *r, int64_t now_ms);
 /* When records_run() has something to do again; CLOCK_NEVER: after an answer or news. */
 int64_t records_next_deadline(const struct records *r, int64_t now_ms);
+
+/* The records, *n of them, in the configuration's order; valid until records_configure(). */
+struct record *const *records_list(const struct records *r, size_t *n);
 
 /* Publish every record's state. */
 void records_report(struct records *r);

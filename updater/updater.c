@@ -15,6 +15,7 @@
 #include "ipc/bus.h"
 #include "ipc/channel.h"
 #include "ipc/message.h"
+#include "updater/account.h"
 #include "updater/config.h"
 #include "updater/records.h"
 
@@ -32,9 +33,13 @@ struct updater {
 	struct follow follow;
 	struct records *records;
 	struct log_limit drops;
-	bool connected;  /* to the detector, as logged last */
-	int64_t stop_ms; /* CLOCK_NEVER: not stopping; else when at the latest */
-	bool gone;       /* the supervisor is */
+	bool connected;      /* to the detector, as logged last */
+	int64_t stop_ms;     /* CLOCK_NEVER: not stopping; else when at the latest */
+	bool gone;           /* the supervisor is */
+	bool heard;          /* news of the detector */
+	struct msg_wan *wan; /* with --once: the detector's last news */
+	int64_t once_ms;     /* with --once: when it is over at the latest; else CLOCK_NEVER */
+	int once_status;     /* what it came to */
 };
 
 static void
@@ -70,9 +75,12 @@ take_news(struct updater *u, const struct msg_wan *wan, int64_t now_ms)
 	/* the detector's own socket: the local store's only writer */
 	enum follow_verdict verdict = follow_judge(&u->follow, wan, true);
 
-	if (verdict == FOLLOW_NEW || verdict == FOLLOW_SAME)
+	if (verdict == FOLLOW_NEW || verdict == FOLLOW_SAME) {
+		if (u->wan)
+			*u->wan = *wan;
+		u->heard = true;
 		records_news(u->records, wan, now_ms);
-	else
+	} else
 		drop_message(u, follow_verdict_name(verdict),
 			     "its epoch or sequence is not newer than what is known", now_ms);
 }
@@ -165,7 +173,46 @@ obey(struct updater *u, const struct pollset *set, int64_t now_ms)
 	return 0;
 }
 
+/* --- once --------------------------------------------------------------------------------------
+ */
+
+/* With --once: ends the work as soon as it is plain what it comes to. */
+static void
+judge_once(struct updater *u, int64_t now_ms)
+{
+	char why[MSG_NAME_MAX + MSG_REASON_MAX];
+	struct record *const *list;
+	enum account_verdict verdict;
+	size_t n;
+
+	if (!u->wan || u->stop_ms != CLOCK_NEVER)
+		return;
+	list = records_list(u->records, &n);
+	verdict = account_judge(list, n, u->heard ? u->wan : NULL, now_ms >= u->once_ms, why,
+				sizeof(why));
+	if (verdict == ACCOUNT_WORKING)
+		return;
+	if (verdict == ACCOUNT_IN_SYNC)
+		log_info("in sync", LOG_S("result", why));
+	else
+		log_error("not in sync", LOG_S("reason", why));
+	u->once_status = verdict == ACCOUNT_IN_SYNC ? EXIT_SUCCESS : EXIT_FAILURE;
+	channel_status(u->channel, why);
+	begin_stop(u, now_ms);
+}
+
 /* --- the loop -------------------------------------------------------------------------------- */
+
+static void
+tell_state(struct updater *u, int64_t now_ms)
+{
+	size_t n;
+	struct record *const *list = records_list(u->records, &n);
+	char *json = account_state(u->config, list, n, CHANNEL_STATE_MAX + 1, now_ms);
+
+	channel_state(u->channel, json);
+	free(json);
+}
 
 static void
 tell(struct updater *u, const struct pollset *set, int64_t now_ms)
@@ -175,9 +222,12 @@ tell(struct updater *u, const struct pollset *set, int64_t now_ms)
 
 	if (due)
 		records_report(u->records);
-	if (records_take_counted(u->records) || due)
+	if (records_take_counted(u->records) || due) {
 		msg_encode_stats("updater", u->metrics, publish_stats, u);
-	channel_status(u->channel, records_status(u->records, status, sizeof(status)));
+		tell_state(u, now_ms);
+	}
+	if (u->stop_ms == CLOCK_NEVER)
+		channel_status(u->channel, records_status(u->records, status, sizeof(status)));
 }
 
 static int
@@ -198,6 +248,8 @@ loop(struct updater *u)
 		bus_subscriber_prepare(u->detector, &set, now_ms);
 		pollset_wake_at(&set, records_next_deadline(u->records, now_ms));
 		pollset_wake_at(&set, u->stop_ms);
+		if (u->stop_ms == CLOCK_NEVER)
+			pollset_wake_at(&set, u->once_ms);
 		http_wait(u->http, &set);
 
 		now_ms = clock_now();
@@ -207,11 +259,12 @@ loop(struct updater *u)
 		receive(u, now_ms);
 		http_dispatch(u->http, &set);
 		records_run(u->records, clock_now());
+		judge_once(u, clock_now());
 		tell(u, &set, clock_now());
 	}
 	if (!u->gone && records_writing(u->records))
 		log_warn("stopped while a write was under way: it may still land");
-	return EXIT_SUCCESS;
+	return u->once_status;
 }
 
 static int
@@ -237,6 +290,10 @@ start(struct updater *u)
 	u->detector = bus_subscriber_new(u->config->runtime_dir, "detector");
 	u->records = records_new(u->http, u->metrics, publish, u);
 	records_configure(u->records, u->config, channel_secret(u->channel), clock_now());
+	if (u->config->once_limit_ms > 0) {
+		u->wan = mem_new(1, sizeof(*u->wan));
+		u->once_ms = clock_now() + u->config->once_limit_ms;
+	}
 	channel_ready(u->channel);
 	return 0;
 }
@@ -246,6 +303,7 @@ updater_run(void)
 {
 	struct updater u = {
 		.stop_ms = CLOCK_NEVER,
+		.once_ms = CLOCK_NEVER,
 		.drops = { .burst = 3, .interval_ms = 60 * 1000 },
 	};
 	int status;
@@ -256,6 +314,7 @@ updater_run(void)
 	if (status == 0)
 		status = loop(&u);
 	records_free(u.records);
+	free(u.wan);
 	bus_subscriber_free(u.detector);
 	bus_publisher_free(u.publisher);
 	http_free(u.http);

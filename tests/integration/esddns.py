@@ -332,6 +332,11 @@ def help_leak_checks(pids, stuck):
             stuck[pid] = time.monotonic(), None
 
 
+def tells(text, sentence):
+    """Does the text hold the sentence? On a page it begins with a capital and ends with a stop."""
+    return sentence[1:].rstrip(".") in text
+
+
 def vote(state, operator, family="ipv4"):
     """One operator's vote in the last round."""
     return next(v for v in state["wan"][family]["votes"] if v["operator"] == operator)

@@ -76,7 +76,7 @@ def join(one, one_name, other, other_name):
 
 
 def with_files(**files):
-    """The start of a command line that sees other files under /etc, in a mount namespace of its own.
+    """The start of a command line that sees other files under /etc, in its own mount namespace.
 
     with_files(resolv_conf=path, hosts=path)
     """

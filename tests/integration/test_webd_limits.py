@@ -63,7 +63,8 @@ def test_headers_that_protect_visitors(steady):
 
 
 def test_what_is_not_there_is_404_and_not_repeated(steady):
-    for path in ("/nowhere", "/raw/", "/../etc/passwd", "/%2e%2e/etc/passwd", "/<script>alert(1)</script>"):
+    for path in ("/nowhere", "/raw/", "/../etc/passwd", "/%2e%2e/etc/passwd",
+                 "/<script>alert(1)</script>"):
         answer = webclient.ask_raw(steady.port, f"GET {path} HTTP/1.1\r\nHost: x\r\n"
                                                  "Connection: close\r\n\r\n".encode())
         assert status_of(answer) in (400, 404), path
@@ -199,7 +200,7 @@ def test_followers_are_bounded_and_the_rest_is_told(box, launch):
         assert statuses[:16] == [200] * 16 and set(statuses[16:]) == {503}, statuses
         assert system.ask("/raw").status == 200
         streams.pop().close()
-        # that one has gone is noticed when it is told something: a beat every 10 s, the second fails
+        # that one has gone is noticed when it is told something: the second beat fails
         wait_for(lambda: follow("127.0.0.9") == 200, "a place that became free is given", 25)
 
 

@@ -1,0 +1,38 @@
+# Completion of esddnsctl(1) for bash.
+
+_esddnsctl() {
+	local cur prev word command= i
+	local commands='status probe detect sync start stop restart reset-failed reload shutdown'
+
+	COMPREPLY=()
+	cur=${COMP_WORDS[COMP_CWORD]}
+	prev=${COMP_WORDS[COMP_CWORD - 1]}
+	case $prev in
+	-s | -c)
+		compopt -o filenames 2> /dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	esac
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		case $word in
+		-s | -c) ((i++)) ;;
+		-*) ;;
+		*)
+			command=$word
+			break
+			;;
+		esac
+	done
+	case $command in
+	'') word="$commands -s --json --help --version" ;;
+	start | stop | restart | reset-failed) word='detector updater webd' ;;
+	status) word='--json' ;;
+	probe) word='-c --json' ;;
+	*) word= ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
+}
+
+complete -F _esddnsctl esddnsctl
