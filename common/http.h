@@ -56,7 +56,11 @@ struct http_response {
 
 typedef void http_done(void *arg, const struct http_response *response);
 
-/* user_agent is sent with every request. The resolver must live longer than http. */
+/*
+ * user_agent is sent with every request. The resolver must live longer than http.
+ * Connections and certificates are kept for calls that follow each other closely,
+ * and given back with their memory when none has come for a while.
+ */
 struct http *http_new(struct resolver *r, const char *user_agent);
 /* Every call in flight is cancelled without its callback. */
 void http_free(struct http *h);

@@ -33,6 +33,30 @@ wrap_width(const char *text)
 	return n;
 }
 
+const char *
+wrap_cell(char *out, size_t size, size_t columns, const char *text)
+{
+	size_t n = 0;
+
+	for (size_t c = 0; *text != '\0' && c < columns; c++) {
+		size_t bytes = character(text);
+
+		if (n + bytes >= size)
+			break;
+		for (size_t i = 0; i < bytes; i++)
+			out[n + i] = text[i];
+		if (is_control(text)) {
+			out[n] = '?';
+			n++;
+		} else {
+			n += bytes;
+		}
+		text += bytes;
+	}
+	out[n] = '\0';
+	return out;
+}
+
 static size_t
 word_width(const char *p)
 {
@@ -43,9 +67,18 @@ word_width(const char *p)
 	return n;
 }
 
+/* No line ends with spaces, those of its caller's included. */
+static void
+end_line(struct buf *b)
+{
+	while (b->len > 0 && b->data[b->len - 1] == ' ')
+		b->data[--b->len] = '\0';
+}
+
 static void
 begin_line(struct buf *b, size_t *column, size_t indent)
 {
+	end_line(b);
 	buf_printf(b, "\n%*s", (int)indent, "");
 	*column = indent;
 }
@@ -89,6 +122,7 @@ wrap_add(struct buf *b, size_t column, size_t indent, const char *text)
 		text = add_word(b, &column, indent, text);
 		fresh = false;
 	}
+	end_line(b);
 	buf_addc(b, '\n');
 }
 

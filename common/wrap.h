@@ -17,6 +17,11 @@
 void wrap_add(struct buf *b, size_t column, size_t indent, const char *text);
 /* The same from the start of a line, the first one indented like the others. */
 void wrap_paragraph(struct buf *b, size_t indent, const char *text);
+/*
+ * Copy a text that stands on a line with others: control characters become '?', and
+ * it is cut to columns (and to size bytes). Returns out.
+ */
+const char *wrap_cell(char *out, size_t size, size_t columns, const char *text);
 /* How many columns a text takes, on one line. */
 size_t wrap_width(const char *text);
 

@@ -14,6 +14,7 @@
 /* Where what is said of a family, a record or a unit begins. */
 #define INDENT 2
 #define DETAIL 4
+#define STATE_WIDTH 10
 #define NUMBER_MAX (INT64_MAX / 4096)
 
 struct view {
@@ -96,7 +97,10 @@ coloured(struct view *v, const char *colour, const char *what)
 static void
 begin_item(struct view *v, const char *name, int width)
 {
-	buf_printf(v->out, "%*s%-*s  ", INDENT, "", width, name);
+	char cell[64];
+
+	buf_printf(v->out, "%*s%-*s  ", INDENT, "", width,
+		   wrap_cell(cell, sizeof(cell), (size_t)width, name));
 }
 
 /* --- what is wrong ----------------------------------------------------------------------- */
@@ -113,13 +117,16 @@ problem(struct view *v, size_t *n, const char *sentence)
 }
 
 static void
-unit_problem(struct view *v, size_t *n, const cJSON *unit)
+unit_problem(struct view *v, size_t *n, const cJSON *unit, bool ready)
 {
 	const char *name = text(unit, "name"), *state = text(unit, "state"),
 		   *last = text(unit, "last_exit");
 	char sentence[1024], in[32];
 
 	if (is_active(unit) || !flag(unit, "enabled"))
+		return;
+	/* it waits for those that start before it */
+	if (!ready && last[0] == '\0' && strcmp(state, "failed") != 0)
 		return;
 	if (last[0] == '\0')
 		last = "it never ran";
@@ -183,7 +190,8 @@ put_judgement(struct view *v, const cJSON *status)
 
 	if (strcmp(text(status, "phase"), "running") != 0)
 		problem(v, &n, "esddns is stopping.");
-	cJSON_ArrayForEach(item, json_array(status, "units")) unit_problem(v, &n, item);
+	cJSON_ArrayForEach(item, json_array(status, "units"))
+		unit_problem(v, &n, item, flag(status, "ready"));
 	cJSON_ArrayForEach(item, json_array(detector, "families")) family_problem(v, &n, item);
 	if (store[0] != '\0')
 		problem(v, &n, store);
@@ -231,14 +239,11 @@ put_dissent(struct view *v, const cJSON *family)
 	{
 		const char *answer = text(vote, "answer"), *error = text(vote, "error");
 
-		snprintf(line, sizeof(line), "%s %s%s%s", text(vote, "operator"),
-			 answer[0] != '\0' ? "answers " : "", answer,
-			 error[0] == '\0'    ? ""
-			 : answer[0] != '\0' ? ""
-					     : ": ");
-		if (error[0] != '\0')
+		if (error[0] == '\0')
+			snprintf(line, sizeof(line), "%s says %s", text(vote, "operator"), answer);
+		else
 			snprintf(line, sizeof(line), "%s: %s%s%s", text(vote, "operator"), answer,
-				 answer[0] != '\0' ? " " : "", error);
+				 answer[0] != '\0' ? ": " : "", error);
 		wrap_paragraph(v->out, DETAIL + INDENT, line);
 	}
 }
@@ -407,12 +412,13 @@ static void
 put_unit(struct view *v, const cJSON *unit)
 {
 	const char *said = text(unit, "status"), *last = text(unit, "last_exit");
-	char line[1024], in[32], state[32];
+	char line[1024], in[32], state[64], padded[80];
 
 	begin_item(v, text(unit, "name"), 9);
-	/* the longest is "activating" */
-	snprintf(state, sizeof(state), "%-10.20s", text(unit, "state"));
-	coloured(v, state_colour(unit), state);
+	/* as wide as the longest, "activating" */
+	wrap_cell(state, sizeof(state), STATE_WIDTH, text(unit, "state"));
+	snprintf(padded, sizeof(padded), "%-*s", STATE_WIDTH, state);
+	coloured(v, state_colour(unit), padded);
 	buf_adds(v->out, "  ");
 	put_process(v, unit);
 	if (said[0] != '\0' && is_active(unit))

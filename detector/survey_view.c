@@ -14,7 +14,7 @@
 /* Columns of the table: operator, kind; what follows is the answer, then the time. */
 #define OPERATOR_WIDTH 12
 #define KIND_WIDTH 8
-#define INDENT 25
+#define INDENT 27
 #define TIME_WIDTH 9
 
 static const char *const family_names[ADDRESS_FAMILY__MAX] = { "", "IPv4", "IPv6" };
@@ -60,13 +60,16 @@ print_answer(const struct survey_family *f, const struct survey_answer *a, bool 
 		   : *m == '+' ? GREEN
 			       : RED,
 		   m, colour ? PLAIN : "");
+	buf_adds(out, a->source->operator);
 	/* one with a long name has its answer on the next line */
-	buf_printf(out, "%-*s ", OPERATOR_WIDTH, a->source->operator);
 	if (wide > OPERATOR_WIDTH)
-		buf_printf(out, "\n%*s", 5 + OPERATOR_WIDTH, "");
-	buf_printf(out, "%-*s", KIND_WIDTH, source_kind_name(a->source->kind));
+		buf_printf(out, "\n%*s", INDENT - KIND_WIDTH - 2, "");
+	else
+		buf_printf(out, "%*s", (int)(OPERATOR_WIDTH + 1 - wide), "");
+	buf_printf(out, "%-*s  ", KIND_WIDTH, source_kind_name(a->source->kind));
 	if (a->address.family == ADDRESS_NONE) {
-		wrap_add(out, INDENT, INDENT, a->error);
+		snprintf(note, sizeof(note), "%s (after %s)", a->error, time);
+		wrap_add(out, INDENT, INDENT, note);
 		return;
 	}
 	buf_printf(out, "%-*s%*s\n", WRAP_COLUMNS - INDENT - TIME_WIDTH, address, TIME_WIDTH, time);

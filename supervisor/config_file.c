@@ -7,29 +7,29 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/mem.h"
+#include "common/buf.h"
 #include "supervisor/config_internal.h"
 
 static char *
 read_text(struct config_loading *load, int fd, size_t *len)
 {
-	char *text = mem_new(CONFIG_FILE_MAX + 2, 1);
-	ssize_t n = 1;
+	struct buf text = BUF_INIT;
+	char piece[8192];
+	ssize_t n;
 
-	for (*len = 0; n > 0 && *len <= CONFIG_FILE_MAX;) {
-		n = read(fd, text + *len, CONFIG_FILE_MAX + 1 - *len);
-		if (n < 0 && errno == EINTR)
-			n = 1;
-		else if (n > 0)
-			*len += (size_t)n;
-	}
+	do {
+		n = read(fd, piece, sizeof(piece));
+		if (n > 0)
+			buf_add(&text, piece, (size_t)n);
+	} while (text.len <= CONFIG_FILE_MAX && (n > 0 || (n < 0 && errno == EINTR)));
+	*len = text.len;
 	if (n < 0)
 		config_error_line(load, NULL, 0, "cannot be read: %s", strerror(errno));
-	else if (*len > CONFIG_FILE_MAX)
+	else if (text.len > CONFIG_FILE_MAX)
 		config_error_line(load, NULL, 0, "is larger than 1 MiB; no configuration is");
 	else
-		return text;
-	free(text);
+		return buf_take(&text);
+	buf_free(&text);
 	return NULL;
 }
 

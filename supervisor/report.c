@@ -98,12 +98,12 @@ add_unit(struct buf *b, const struct report *r, const struct unit *u, const stru
 	buf_printf(b, ",\"state\":\"%s\",\"pid\":%ld,\"since\":%lld,\"restarts\":%llu",
 		   unit_state_name(u->state), (long)w->pid, (long long)r->since,
 		   (unsigned long long)u->restarts);
+	buf_printf(b, ",\"memory\":%lld,\"cpu_ms\":%lld", (long long)memory, (long long)cpu_ms);
 	buf_adds(b, ",\"status\":");
 	json_quote(b, w->status);
 	buf_adds(b, ",\"last_exit\":");
 	json_quote(b, w->last_exit);
-	buf_printf(b, ",\"next_start_in\":%lld,\"memory\":%lld,\"cpu_ms\":%lld}",
-		   (long long)next_ms, (long long)memory, (long long)cpu_ms);
+	buf_printf(b, ",\"next_start_in\":%lld}", (long long)next_ms);
 }
 
 char *

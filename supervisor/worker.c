@@ -130,7 +130,7 @@ worker_start(struct worker *w, const struct worker_start *start, uint64_t incarn
 		 spawn_program(w, start, theirs) == 0) {
 		close(theirs);
 		/* what is ours starts no process that could outlive it */
-		if (strchr(name, '/') != NULL)
+		if (w->lifeline != NULL && strchr(name, '/') != NULL)
 			lifeline_add(w->lifeline, w->pid);
 		return;
 	}
@@ -348,7 +348,8 @@ worker_settle(struct worker *w)
 		return;
 	close_fd(&w->channel_fd);
 	close_fd(&w->progress_fd);
-	lifeline_remove(w->lifeline, w->pid);
+	if (w->lifeline != NULL)
+		lifeline_remove(w->lifeline, w->pid);
 	w->reaped = false;
 	w->pid = 0;
 	w->pending = 0;

@@ -55,11 +55,11 @@ struct worker {
 /* What a start needs. */
 struct worker_start {
 	const char *libexec_dir;
-	char *const *argv;      /* argv[0] without a slash is looked up in libexec_dir */
-	char *const *variables; /* of the supervisor; an allow-list of them is handed on */
-	int secret_fd;          /* -1: none; stays the caller's */
-	int64_t watchdog_ms;    /* 0: none */
-	struct lifeline *lifeline;
+	char *const *argv;         /* argv[0] without a slash is looked up in libexec_dir */
+	char *const *variables;    /* of the supervisor; an allow-list of them is handed on */
+	int secret_fd;             /* -1: none; stays the caller's */
+	int64_t watchdog_ms;       /* 0: none */
+	struct lifeline *lifeline; /* or NULL */
 };
 
 void worker_init(struct worker *w, const char *name, worker_emit *emit, void *arg);

@@ -41,10 +41,12 @@ expect "status sync start stop shutdown" esddnsctl s
 expect "restart reset-failed reload" esddnsctl -s /run/x.sock re
 expect "detector updater webd" esddnsctl stop ""
 expect "updater" esddnsctl --json restart u
-expect "-c --json" esddnsctl probe ""
+expect "-c --config --json" esddnsctl probe ""
+expect "detector updater webd --json" esddnsctl status ""
 expect "$srcdir/etc/esddns.yaml" esddnsctl probe -c "$srcdir/etc/esddns.y"
-expect "" esddnsctl reload ""
-expect "--config --check-config --once --help --version" esddns --
+expect "--json" esddnsctl reload ""
+expect "" esddnsctl reload x
+expect "--config --check-config --once --probe --json --help --version" esddns --
 expect "$srcdir/etc/esddns.yaml" esddns -c "$srcdir/etc/esddns.y"
 
 # every command of the page is offered by both shells

@@ -259,6 +259,31 @@ START_TEST(reuses_a_connection_only_if_it_may)
 END_TEST
 
 /* One name and port, asked over both families at the same time: curl's cache knows no family. */
+START_TEST(gives_back_what_it_keeps_after_a_while)
+{
+	int64_t end = clock_now() + HTTP_RIG_PATIENCE_MS;
+	unsigned passes;
+	struct http_reply reply;
+	struct http_rig r;
+
+	http_rig_start(&r);
+	http_rig_exchange_path(&r, "/ok", &reply);
+	buf_free(&reply.body);
+	http_rig_run(&r, 1000);
+	ck_assert_uint_eq(r.server.open, 1);
+	passes = r.passes;
+	while (r.server.open == 1 && clock_now() < end)
+		http_rig_pass(&r, end);
+	ck_assert_uint_eq(r.server.open, 0);
+	ck_assert_uint_lt(r.passes - passes, 20); /* it slept meanwhile */
+	http_rig_exchange_path(&r, "/ok", &reply);
+	ck_assert_int_eq(reply.error, HTTP_OK);
+	ck_assert_uint_eq(r.server.accepted, 2);
+	buf_free(&reply.body);
+	http_rig_stop(&r);
+}
+END_TEST
+
 START_TEST(keeps_families_apart)
 {
 	struct http_request request;
@@ -580,6 +605,7 @@ cases(void)
 	tcase_add_test(tc, takes_a_slow_answer);
 	tcase_add_test(tc, reads_retry_after);
 	tcase_add_test(tc, reuses_a_connection_only_if_it_may);
+	tcase_add_test(tc, gives_back_what_it_keeps_after_a_while);
 	tcase_add_test(tc, keeps_families_apart);
 	tcase_add_test(tc, takes_literal_addresses);
 	tcase_add_loop_test(tc, says_who_refused, 0, 2);

@@ -56,6 +56,6 @@ done < "$tmp/keys"
 [ -z "$missing" ] || fail "esddns.yaml(5) lacks:$missing"
 
 # what the help says, the page says too
-for option in check-config once version help; do
+for option in config check-config once probe json version help; do
 	grep -q -- "-$option" "$srcdir/man/esddns.8" || fail "esddns(8) lacks --$option"
 done

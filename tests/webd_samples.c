@@ -143,7 +143,8 @@ sample_units(struct webd_state *s, int64_t now_ms)
 {
 	static const char form[] =
 		"[{\"name\":\"detector\",\"state\":\"active\",\"pid\":4711,\"since\":1795251852000,"
-		"\"restarts\":0,\"status\":\"198.20.0.7, agreed by 5 of 5\",\"last_exit\":\"\","
+		"\"restarts\":0,\"memory\":9437184,\"cpu_ms\":1234,\"status\":\"198.20.0.7, agreed "
+		"by 5 of 5\",\"last_exit\":\"\","
 		"\"next_start_in\":-1},"
 		"{\"name\":\"updater\",\"state\":\"active\",\"pid\":4710,\"since\":1795251852000,"
 		"\"restarts\":1,\"status\":\"1 record, 1 in sync\",\"last_exit\":\"killed by "

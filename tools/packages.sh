@@ -8,7 +8,9 @@ build_packages="autoconf automake gcc libc6-dev make pkg-config
 sandbox_packages="python3 openssl curl ca-certificates"
 # servers that nobody here wrote (coturn, nginx), and what the network tests need
 test_packages="python3-pytest clang-format coturn nginx-light iproute2 nftables procps xz-utils
-	mandoc systemd zsh"
+	mandoc systemd zsh clang libclang-rt-dev valgrind"
+# what "make bench" compares with, and measures with
+bench_packages="nginx-light wrk util-linux binutils"
 
 # need_packages NAME...: install what is missing with apt, or say what to install.
 need_packages() {

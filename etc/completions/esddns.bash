@@ -13,7 +13,7 @@ _esddns() {
 		;;
 	*)
 		mapfile -t COMPREPLY < <(compgen -W \
-			'-c --config --check-config --once --help --version' -- "$cur")
+			'-c --config --check-config --once --probe --json --help --version' -- "$cur")
 		;;
 	esac
 }

@@ -8,7 +8,7 @@ _esddnsctl() {
 	cur=${COMP_WORDS[COMP_CWORD]}
 	prev=${COMP_WORDS[COMP_CWORD - 1]}
 	case $prev in
-	-s | -c)
+	-s | --socket | -c | --config)
 		compopt -o filenames 2> /dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
@@ -17,7 +17,7 @@ _esddnsctl() {
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
-		-s | -c) ((i++)) ;;
+		-s | --socket | -c | --config) ((i++)) ;;
 		-*) ;;
 		*)
 			command=$word
@@ -26,11 +26,11 @@ _esddnsctl() {
 		esac
 	done
 	case $command in
-	'') word="$commands -s --json --help --version" ;;
+	'') word="$commands -s --socket -c --config --json --help --version" ;;
 	start | stop | restart | reset-failed) word='detector updater webd' ;;
-	status) word='--json' ;;
-	probe) word='-c --json' ;;
-	*) word= ;;
+	status) word='detector updater webd --json' ;;
+	probe) word='-c --config --json' ;;
+	*) word='--json' ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$word" -- "$cur")
 }

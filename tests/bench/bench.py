@@ -78,8 +78,8 @@ def run(options):
 def conditions(loads):
     """The machine, in words."""
     busy = f"{max(loads):.0%} at most" if loads else "not measured"
-    return (f"Linux {platform.release()} on {platform.machine()}, {os.cpu_count()} cores; "
-            f"other load\nbefore measuring: {busy}.")
+    return (f"Linux {platform.release()} on {platform.machine()}, {os.cpu_count()} cores. Other load "
+            f"before each\nmeasurement: {busy}.")
 
 
 def main(arguments):

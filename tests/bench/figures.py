@@ -40,17 +40,17 @@ def _line(figure):
     if figure.limit is not None:
         limit = f"{'>=' if figure.at_least else '<='} {figure.limit:g}"
     verdict = {None: "", True: "yes", False: "NO"}[figure.met]
-    return f"  {figure.name:<42.42} {number(figure.value):>9} {figure.unit:<9.9}{limit:>8} {verdict}"
+    return f"    {figure.name:<40.40} {number(figure.value):>9} {figure.unit:<9.9}{limit:>8} {verdict}"
 
 
 def table(sections):
     """Lines of at most 80 columns. sections: [(title, what was done, [Figure])]"""
     lines = [f"  {'':<42} {'measured':>9} {'':<9}{'limit':>8} met"]
     for title, what, figures in sections:
-        lines += ["", title, *(f"  ({line})" for line in what.splitlines())]
+        lines += ["", title, *(f"  {line}" for line in what.splitlines())]
         for figure in figures:
             lines.append(_line(figure).rstrip())
             if figure.note:
-                lines.append(f"    {figure.note}")
+                lines.append(f"      {figure.note}")
     assert all(len(line) <= WIDTH for line in lines), [x for x in lines if len(x) > WIDTH]
     return "\n".join(lines)

@@ -59,6 +59,18 @@ def core_seconds(pid):
                for task in _tasks(pid)) / 1e9
 
 
+def named(name):
+    """How many processes of that name the machine has."""
+    found = 0
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            found += entry.name.isdecimal() and \
+                (entry / "comm").read_text(encoding="ascii", errors="replace").strip() == name[:15]
+        except (FileNotFoundError, ProcessLookupError):
+            pass        # it ended meanwhile
+    return found
+
+
 def pin(pid, core):
     for task in _tasks(pid):
         os.sched_setaffinity(int(task), {core})

@@ -22,6 +22,9 @@ def fixture_build():
     """The build under test must be there: nothing is skipped."""
     if "ESDDNS_BUILD" not in os.environ:
         pytest.exit("ESDDNS_BUILD must name the directory with the built programs", 1)
+    if os.geteuid() != 0:
+        pytest.exit("these tests make network namespaces and read other processes' memory: "
+                    "run them as root", 1)
     for program in esddns.PROGRAMS:
         if not os.access(f"{esddns.BUILD}/{program}", os.X_OK):
             pytest.exit(f"{esddns.BUILD}/{program} is missing: build it first", 1)

@@ -1,4 +1,4 @@
-"""Network namespaces that a test makes and removes; needs root, and says so."""
+"""Network namespaces that a test makes and removes."""
 
 import contextlib
 import ctypes
@@ -9,10 +9,6 @@ import subprocess
 
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-def need_root():
-    assert os.geteuid() == 0, "these tests make network namespaces: run them as root"
 
 
 def need_program(name, package):
@@ -32,7 +28,6 @@ class Namespace:
     """A network namespace with its loopback up."""
 
     def __init__(self, name):
-        need_root()
         self.name = f"esd{os.getpid()}{name}"
         run(need_program("ip", "iproute2"), "netns", "add", self.name)
         self.path = pathlib.Path("/run/netns") / self.name
