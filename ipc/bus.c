@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
@@ -44,10 +45,10 @@ struct bus_publisher {
 	nng_socket socket;
 	char *url;
 	nng_listener listener;
-	nng_socket probe; /* see start_probe(); its id is 0 while there is none */
-	int64_t probe_ms;
-	int lock; /* held as long as the path is ours */
-	int wake; /* eventfd: written by nng's threads when a subscriber came */
+	int probe;        /* see start_probe(); -1 while there is none */
+	int64_t probe_ms; /* until when it must be answered; CLOCK_NEVER: it was */
+	int lock;         /* held as long as the path is ours */
+	int wake;         /* eventfd: written by nng's threads when a subscriber came */
 	bool resend;
 	int64_t due_ms;   /* when the state was asked for last */
 	int64_t paced_ms; /* until then those before count as too close; see may_send_ms() */
@@ -175,9 +176,9 @@ publisher_listen(struct bus_publisher *p)
 static void
 end_probe(struct bus_publisher *p)
 {
-	if (nng_socket_id(p->probe) > 0)
-		nng_close(p->probe);
-	p->probe = (nng_socket)NNG_SOCKET_INITIALIZER;
+	if (p->probe >= 0)
+		close(p->probe);
+	p->probe = -1;
 	p->probe_ms = CLOCK_NEVER;
 }
 
@@ -185,18 +186,42 @@ end_probe(struct bus_publisher *p)
  * A subscriber that is killed while it connects may end nng's listener (see
  * claim_path()), and nothing tells us: new subscribers would be connected by the
  * kernel and never served. So the publisher connects to itself from time to
- * time; if that does not show, the listener is made anew.
+ * time, as a subscriber does that waits for the greeting; if none comes, the
+ * listener is made anew. (With a socket of its own, since nng loses the memory of
+ * connections that are closed before they are greeted.)
  */
 static void
 start_probe(struct bus_publisher *p, int64_t now_ms)
 {
+	/* nng's greeting, of a subscriber; scalability protocols, TCP mapping 1.0 */
+	static const unsigned char greeting[8] = { 0, 'S', 'P', 0, 0, 33, 0, 0 };
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+
 	end_probe(p);
-	if (nng_sub0_open(&p->probe) != 0 ||
-	    nng_dial(p->probe, p->url, NULL, NNG_FLAG_NONBLOCK) != 0) {
-		end_probe(p); /* out of memory or descriptors: tried again with the next resend */
-		return;
-	}
+	p->probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (p->probe < 0)
+		return; /* out of descriptors: tried again with the next resend */
+	mem_copy_text(address.sun_path, sizeof(address.sun_path), p->url + strlen("ipc://"));
+	/* refused, or a queue that nobody empties: no greeting will come */
+	if (connect(p->probe, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+	    send(p->probe, greeting, sizeof(greeting), MSG_NOSIGNAL) != (ssize_t)sizeof(greeting))
+		end_probe(p);
 	p->probe_ms = now_ms + PROBE_MS;
+}
+
+/* Ends the probe when the greeting has come, and not before: that would end the listener. */
+static void
+read_probe(struct bus_publisher *p)
+{
+	unsigned char greeting[8];
+	ssize_t n = p->probe >= 0 ? recv(p->probe, greeting, sizeof(greeting), 0) : -1;
+	int64_t until_ms = p->probe_ms;
+
+	if (p->probe < 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	end_probe(p);
+	if (n <= 0)
+		p->probe_ms = until_ms; /* closed without one: nobody serves it */
 }
 
 static void
@@ -220,7 +245,7 @@ bus_publisher_new(const char *dir, const char *name, const char **why)
 	const char *trouble;
 	int rc;
 
-	p->lock = -1;
+	p->lock = p->probe = -1;
 	p->probe_ms = CLOCK_NEVER;
 	p->wake = new_wake();
 	p->resend = true;
@@ -301,6 +326,8 @@ bus_publisher_prepare(struct bus_publisher *p, struct pollset *set, int64_t now_
 	int64_t next_ms = may_send_ms(p);
 
 	pollset_add(set, p->wake, POLLIN);
+	if (p->probe >= 0)
+		pollset_add(set, p->probe, POLLIN);
 	pollset_wake_at(set, next_ms < now_ms ? now_ms : next_ms);
 	pollset_wake_at(set, p->probe_ms);
 }
@@ -310,12 +337,11 @@ bus_due(struct bus_publisher *p, const struct pollset *set, int64_t now_ms)
 {
 	bool periodic = p->due_ms != 0 && now_ms >= p->due_ms + RESEND_MS;
 
-	if ((pollset_events(set, p->wake) & POLLIN) != 0 && take_wake(p->wake)) {
+	if ((pollset_events(set, p->wake) & POLLIN) != 0 && take_wake(p->wake))
 		p->resend = true;
-		end_probe(p);
-	} else if (now_ms >= p->probe_ms) {
+	read_probe(p);
+	if (now_ms >= p->probe_ms)
 		replace_listener(p);
-	}
 	if (now_ms < may_send_ms(p))
 		return false;
 	if (periodic)
