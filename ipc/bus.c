@@ -592,6 +592,7 @@ bus_subscriber_tick(struct bus_subscriber *s, int64_t now_ms)
 
 #ifdef __SANITIZE_ADDRESS__
 const char *__lsan_default_suppressions(void);
+const char *__lsan_default_options(void);
 
 /*
  * nng 1.5.2 loses a message that waits for a pipe, and a pipe that is being made, when
@@ -601,5 +602,11 @@ const char *
 __lsan_default_suppressions(void)
 {
 	return "leak:libnng.so";
+}
+
+const char *
+__lsan_default_options(void)
+{
+	return "print_suppressions=0";
 }
 #endif
