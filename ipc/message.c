@@ -8,6 +8,7 @@
 static const char *const type_names[MSG_TYPE__MAX] = {
 	[MSG_WAN] = "wan",
 	[MSG_LEAD] = "lead",
+	[MSG_CLUSTER] = "cluster",
 	[MSG_RECORD] = "record",
 	[MSG_STATS] = "stats",
 };
