@@ -141,6 +141,17 @@ def test_an_address_that_cannot_be_public_is_refused(box, running, address):
     assert running.log_lines(address)
 
 
+def test_a_refused_address_is_named_although_the_source_failed_before(box, running):
+    fail_all(box, mode="answer", status=503, body="no")
+    next_round(box, running)
+    assert running.wait_log("source fails", "alpha", "503")
+    box.heal()
+    box.set_wan("100.64.0.1")
+    next_round(box, running)
+    for name in ALL:
+        assert running.wait_log("source fails", name, "100.64.0.1", "shared address")
+
+
 def test_what_cannot_be_public_is_not_published_at_the_start_either(box, launch):
     box.set_wan("10.0.0.1")
     system = launch(esddns.config_for(box))
