@@ -221,3 +221,17 @@ def test_a_tripwire_that_lies_does_not_start_rounds_for_ever(box, running):
     before = box.counts()["alpha"]
     stays(lambda: box.counts()["alpha"] <= before + 4, "few rounds for one liar", 8)
     assert running.state()["wan"]["ipv4"]["address"] == WAN4
+
+
+def test_a_kind_that_is_fooled_does_not_win_because_the_other_is_slow(box, launch):
+    """The votes of HTTPS alone are a majority, and STUN answers after the round's grace."""
+    system = launch(esddns.config_for(box, detector={"timeout": "6s", "tripwire": 0}))
+    system.wait_in_sync()
+    writes = box.counts()["gandi.PUT"]
+    for name in ("alpha", "bravo", "charlie"):
+        box.fault(name, mode="wrong", address=LIES[0])
+    for name in ("stun1", "stun2"):
+        box.fault(name, mode="slow", seconds=2)
+    next_round(box, system)
+    state = assert_held(box, system, writes)
+    assert "contradict" in state["wan"]["ipv4"]["reason"]
