@@ -23,8 +23,9 @@
 #include "ipc/channel.h"
 
 /*
- * How long a round goes on once enough operators agree on a new address: who
- * has not answered by then cannot hold up the news, and is not blamed.
+ * How long a round goes on once operators agree on a new address and no other
+ * answer could change that: who has not answered by then cannot hold up the
+ * news, and is not blamed.
  */
 #define GRACE_MS 1000
 
@@ -203,7 +204,7 @@ judge(const struct detector *d, const struct watch *w, struct agreement *out)
 	agreement_judge(&d->config->agreement, ballots, n, &w->rounds.published, out);
 }
 
-/* Do the votes that are there already agree on something new, and did the rest have its grace? */
+/* Do the votes agree for good on something new, and did the rest have its grace? */
 static bool
 is_decided(const struct detector *d, struct watch *w, int64_t now_ms)
 {
@@ -212,7 +213,7 @@ is_decided(const struct detector *d, struct watch *w, int64_t now_ms)
 	if (probe_ended(w->probe))
 		return true;
 	judge(d, w, &a);
-	if (a.verdict != AGREEMENT_AGREED || address_equal(&a.address, &w->rounds.published))
+	if (!a.final || address_equal(&a.address, &w->rounds.published))
 		w->decided_ms = CLOCK_NEVER;
 	else if (w->decided_ms == CLOCK_NEVER)
 		w->decided_ms = now_ms;

@@ -60,6 +60,7 @@ on_http(void *arg, const struct http_response *response)
 	const char *why;
 
 	q->call = NULL;
+	b->pending = false;
 	b->duration_ms = response->duration_ms;
 	b->error[0] = '\0';
 	if (response->error != HTTP_OK)
@@ -119,7 +120,8 @@ probe_start(const struct detector_config *config, enum address_family family, st
 		if (!s->families[family])
 			continue;
 		*q = (struct inquiry){ .source = s, .family = family, .ballot = &p->ballots[p->n] };
-		*q->ballot = (struct ballot){ .operator= s->operator, .kind = s->kind };
+		*q->ballot =
+			(struct ballot){ .operator= s->operator, .kind = s->kind, .pending = true };
 		explain(q->ballot, "had not answered when the round was decided");
 		p->n++;
 		if (s->kind == SOURCE_STUN || s->kind == SOURCE_STUN_TCP)
@@ -163,6 +165,7 @@ probe_dispatch(struct probe *p, const struct pollset *set, int64_t now_ms)
 		result = stun_query_result(q->query);
 		if (!result)
 			continue;
+		q->ballot->pending = false;
 		q->ballot->answer = result->address;
 		q->ballot->duration_ms = result->duration_ms;
 		explain(q->ballot, "%s", result->error);

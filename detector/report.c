@@ -7,8 +7,11 @@
 #include "common/log.h"
 #include "common/mem.h"
 
-/* How an operator stands, as far as it was told. */
-enum standing { STANDING_WELL, STANDING_DISAGREES, STANDING_FAILS };
+/*
+ * How an operator stands, as far as it was told. One that says an address which
+ * is not taken is another piece of news than one that says none.
+ */
+enum standing { STANDING_WELL, STANDING_DISAGREES, STANDING_REFUSED, STANDING_FAILS };
 
 struct operator_standing {
 	char operator[MSG_OPERATOR_MAX];
@@ -96,6 +99,7 @@ log_standing(const struct report_round *round, const struct msg_vote *v, enum st
 			 LOG_S("operator", v->operator), LOG_S("kind", v->kind),
 			 LOG_S("answer", answer), LOG_S("address", right));
 		break;
+	case STANDING_REFUSED:
 	case STANDING_FAILS:
 		log_warn("source fails", LOG_S("family", family), LOG_S("operator", v->operator),
 			 LOG_S("kind", v->kind), LOG_S("answer", *answer ? answer : NULL),
@@ -117,7 +121,7 @@ take_vote(struct report *r, const struct report_round *round, const struct msg_v
 	if (v->error[0]) {
 		if (!round->complete && v->answer.family == ADDRESS_NONE)
 			return;
-		standing = STANDING_FAILS;
+		standing = v->answer.family == ADDRESS_NONE ? STANDING_FAILS : STANDING_REFUSED;
 		metrics_add(r->metrics, METRIC_WAN_IP_FAILURES, 1, v->operator, NULL, NULL);
 	} else if (round->right.family == ADDRESS_NONE) {
 		/* it answers, and nobody knows whether it is right */

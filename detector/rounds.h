@@ -76,7 +76,7 @@ struct rounds {
 	struct address candidate; /* while CONFIRMING or DAMPED */
 
 	bool running;          /* a round is under way */
-	bool again;            /* something happened meanwhile: another one is to follow */
+	bool again;            /* somebody asked for another one meanwhile */
 	int64_t started_ms;    /* the last round */
 	int64_t next_round_ms; /* while none is under way */
 	unsigned failures;     /* rounds without agreement, in a row */
@@ -86,9 +86,10 @@ struct rounds {
 	bool returned; /* at returned_ms an address came back that had been left */
 	int64_t returned_ms;
 
-	bool by_network; /* the next or running round was started by the network's events */
+	bool by_network;       /* the network's events ask for the next round */
+	bool round_by_network; /* they asked for the last one */
 	int64_t network_gap_ms;
-	int64_t network_ms; /* the last round that they started */
+	int64_t network_ms; /* the last of them */
 
 	bool tripwire_out; /* one is under way */
 	size_t tripwire_next, tripwire_asked;
