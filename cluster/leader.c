@@ -213,7 +213,8 @@ carry_out(struct leader *l, const struct leadership_actions *actions)
 		tell(l, LEADER_ENDED);
 	if (actions->began)
 		tell(l, LEADER_BEGAN);
-	if (actions->committed > 0)
+	/* what is newer is on its way, and told then */
+	if (actions->committed > 0 && actions->committed == l->content_number)
 		tell(l, LEADER_COMMITTED);
 	if (actions->released)
 		tell(l, LEADER_RELEASED);
