@@ -49,6 +49,8 @@ struct detector {
 	struct report *report;
 	struct netwatch *netwatch;
 	struct watch watches[ADDRESS_FAMILY__MAX]; /* [ADDRESS_NONE] is not used */
+	bool working;                              /* this pod leads: its watches are at work */
+	bool stopping;
 	bool stop;
 	int status;
 };
@@ -182,10 +184,11 @@ describe_family(const struct msg_wan_family *f, const char *name, char *out, siz
 static void
 tell_status(struct detector *d)
 {
-	char line[1024] = "", *state = publisher_state(d->publisher, clock_now());
+	char line[1024], *state = publisher_state(d->publisher, clock_now());
 
+	publisher_standby(d->publisher, line, sizeof(line));
 	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++)
-		if (d->watches[f].wanted)
+		if (d->working && d->watches[f].wanted)
 			describe_family(publisher_family(d->publisher, f),
 					f == ADDRESS_IPV4 ? "IPv4" : "IPv6", line, sizeof(line));
 	channel_status(d->channel, *line ? line : "no record needs an address");
@@ -327,7 +330,7 @@ static void
 trigger_all(struct detector *d, enum rounds_event_type type, const bool *families, int64_t now_ms)
 {
 	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++)
-		if (d->watches[f].wanted && families[f])
+		if (d->working && d->watches[f].wanted && families[f])
 			step(d, &d->watches[f], type, NULL, now_ms);
 }
 
@@ -339,11 +342,53 @@ reload_watch(struct detector *d, struct watch *w, int64_t now_ms)
 	bool wanted = d->config->families[w->family];
 	const struct msg_wan_family *known = publisher_family(d->publisher, w->family);
 
+	if (!d->working)
+		wanted = false; /* until it leads */
 	if (wanted && w->wanted)
 		rounds_reload(&w->rounds, &limits, now_ms);
 	else if (wanted)
 		rounds_init(&w->rounds, &limits, &known->address, now_ms);
 	w->wanted = wanted;
+}
+
+/* Leading begins or ends: from what was published before, or with everything under way. */
+static void
+take_lead(struct detector *d, bool working, int64_t now_ms)
+{
+	d->working = working;
+	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++) {
+		watch_cancel(&d->watches[f]);
+		d->watches[f].wanted = false;
+		reload_watch(d, &d->watches[f], now_ms);
+	}
+	tell_status(d);
+}
+
+static void
+follow_lead(struct detector *d, int64_t now_ms)
+{
+	enum publisher_event event;
+
+	while ((event = publisher_next(d->publisher, now_ms)) != PUBLISHER_NOTHING) {
+		if (event == PUBLISHER_OFF)
+			d->stop = true;
+		else
+			take_lead(d, event == PUBLISHER_BEGAN, now_ms);
+	}
+	/* the local deadline holds, whatever was or was not heard */
+	if (d->working && !publisher_active(d->publisher, now_ms))
+		take_lead(d, false, now_ms);
+}
+
+static void
+begin_stop(struct detector *d, int64_t now_ms)
+{
+	if (d->stopping)
+		return;
+	d->stopping = true;
+	channel_stopping(d->channel);
+	take_lead(d, false, now_ms);
+	publisher_stop(d->publisher, now_ms);
 }
 
 /* Everything under way belongs to the old sources, and ends with them. */
@@ -389,9 +434,8 @@ take_commands(struct detector *d, const struct pollset *set, int64_t now_ms)
 			d->status = EXIT_FAILURE;
 			return;
 		case CHANNEL_STOP:
-			channel_stopping(d->channel);
-			d->stop = true;
-			return;
+			begin_stop(d, now_ms);
+			break;
 		case CHANNEL_RELOAD:
 			reload(d, now_ms);
 			if (d->stop)
@@ -426,11 +470,13 @@ pass(struct detector *d, struct pollset *set)
 	now = clock_now();
 	netwatch_dispatch(d->netwatch, set, changed);
 	trigger_all(d, ROUNDS_EV_NETWORK, changed, now);
+	publisher_dispatch(d->publisher, set, now);
+	follow_lead(d, now);
 	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++)
 		if (d->watches[f].wanted)
 			watch_dispatch(d, &d->watches[f], set, now);
-	publisher_dispatch(d->publisher, set, now);
 	take_commands(d, set, now);
+	follow_lead(d, now);
 }
 
 /* --- start and end ------------------------------------------------------------ */
@@ -447,21 +493,20 @@ start(struct detector *d)
 		d->status = DETECTOR_EXIT_PROTOCOL;
 		return false;
 	}
-	d->publisher = publisher_open(d->config, &why);
+	d->user_agent = mem_printf("esddns-detector/%s", d->config->version);
+	d->resolver = resolver_new();
+	d->http = http_new(d->resolver, d->user_agent);
+	d->publisher = publisher_open(d->config, d->http, &why);
 	if (!d->publisher) {
 		log_error("cannot start", LOG_S("reason", why));
 		d->status = EXIT_FAILURE;
 		return false;
 	}
 	d->report = report_new(publisher_metrics(d->publisher), d->config);
-	d->user_agent = mem_printf("esddns/%s", d->config->version);
-	d->resolver = resolver_new();
-	d->http = http_new(d->resolver, d->user_agent);
 	d->netwatch = netwatch_open();
-	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++) {
+	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++)
 		d->watches[f].family = f;
-		reload_watch(d, &d->watches[f], now);
-	}
+	follow_lead(d, now);
 	tell_settings(d->config);
 	return true;
 }
@@ -472,13 +517,13 @@ finish(struct detector *d)
 	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++)
 		watch_cancel(&d->watches[f]);
 	netwatch_close(d->netwatch);
+	publisher_close(d->publisher); /* before what it sends its requests with */
 	if (d->http)
 		http_free(d->http);
 	if (d->resolver)
 		resolver_free(d->resolver);
 	free(d->user_agent);
 	report_free(d->report);
-	publisher_close(d->publisher);
 	detector_config_free(d->config);
 	channel_close(d->channel);
 }
