@@ -20,6 +20,7 @@ enum reflector_request_kind {
 enum reflector_event_type {
 	REFLECTOR_EV_TICK,
 	REFLECTOR_EV_LISTED,   /* the list ended: outcome, retry_after_ms, version (of the list) */
+	REFLECTOR_EV_OPENED,   /* the server took the watch */
 	REFLECTOR_EV_CHANGED,  /* in the stream: added, modified or deleted; version (of the object)
 				*/
 	REFLECTOR_EV_BOOKMARK, /* in the stream: version */
