@@ -84,6 +84,19 @@ static const struct metric_family families[METRIC__MAX] = {
 			LABELS1("unit"), .unit = "seconds"),
 	[METRIC_MESSAGES_DROPPED] = COUNTER(
 		"messages_dropped", "Messages of the bus that were refused.", LABELS1("reason")),
+	[METRIC_LEADER] = GAUGE("leader", "1 while this instance leads and detects.", .nlabels = 0),
+	[METRIC_LEADER_CHANGES] =
+		COUNTER("leader_changes", "How often this instance began to lead.", .nlabels = 0),
+	[METRIC_API_REQUESTS] = COUNTER("api_requests", "Requests to the Kubernetes API server.",
+					LABELS1("component")),
+	[METRIC_CONFIGMAP_WATCHED] =
+		GAUGE("configmap_watched", "1 while the ConfigMap is watched.", .nlabels = 0),
+	[METRIC_FOLLOWERS] = GAUGE(
+		"followers", "Pods that listen to the leader, as it counts them.", .nlabels = 0),
+	[METRIC_LOADBALANCER_IP] =
+		GAUGE("loadbalancer_ip_info",
+		      "An address of the load balancer in front of the cluster; always 1.",
+		      LABELS1("ip_address")),
 	[METRIC_LOG_DROPPED] = COUNTER("log_lines_dropped", "Log lines that nobody took in time.",
 				       LABELS1("unit")),
 	[METRIC_BUILD_INFO] =

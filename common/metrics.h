@@ -40,6 +40,12 @@ enum metric {
 	METRIC_UNIT_MEMORY,          /* unit */
 	METRIC_UNIT_CPU,             /* unit */
 	METRIC_MESSAGES_DROPPED,     /* reason */
+	METRIC_LEADER,               /* - */
+	METRIC_LEADER_CHANGES,       /* - */
+	METRIC_API_REQUESTS,         /* component: to the Kubernetes API server */
+	METRIC_CONFIGMAP_WATCHED,    /* - */
+	METRIC_FOLLOWERS,            /* - */
+	METRIC_LOADBALANCER_IP,      /* ip_address */
 	METRIC_LOG_DROPPED,          /* unit */
 	METRIC_BUILD_INFO,           /* version */
 	METRIC__MAX

@@ -39,6 +39,7 @@ webd_state_free(struct webd_state *s)
 	metrics_free(s->own);
 	free(s->wan_text);
 	free(s->lead_text);
+	free(s->cluster_text);
 	free(s);
 }
 
@@ -106,9 +107,27 @@ take_family(struct webd_state *s, enum address_family family, struct msg_wan_fam
 	f->confirmed_age_ms = f->checked_age_ms = -1;
 }
 
+bool
+webd_leads(const struct webd_state *s, int64_t now_ms)
+{
+	return s->has_lead && s->lead.role == MSG_LEADER &&
+	       webd_link_alive(s, WEBD_DETECTOR, now_ms);
+}
+
+const char *
+webd_holder(const struct webd_state *s)
+{
+	if (s->has_lead && s->lead.holder[0] != '\0')
+		return s->lead.holder;
+	return s->has_wan ? s->wan.holder : "";
+}
+
+/* The detector that leads knows more, and sooner, than the updater that follows it. */
 static void
 take_wan(struct webd_state *s, enum webd_link link, const struct msg_wan *w, int64_t now_ms)
 {
+	if (link == WEBD_UPDATER && webd_leads(s, now_ms))
+		return;
 	s->wan = *w;
 	s->wan_link = link;
 	s->has_wan = true;
@@ -124,6 +143,15 @@ take_lead(struct webd_state *s, const struct msg_lead *l)
 	s->lead = *l;
 	s->has_lead = true;
 	if (is_news(&s->lead_text, msg_encode_lead(l)))
+		s->version++;
+}
+
+static void
+take_cluster(struct webd_state *s, const struct msg_cluster *c)
+{
+	s->cluster = *c;
+	s->has_cluster = true;
+	if (is_news(&s->cluster_text, msg_encode_cluster(c)))
 		s->version++;
 }
 
@@ -178,6 +206,9 @@ webd_state_take(struct webd_state *s, enum webd_link link, const struct msg *m, 
 		break;
 	case MSG_STATS:
 		take_stats(&s->links[link], m->stats.metrics);
+		break;
+	case MSG_CLUSTER:
+		take_cluster(s, &m->cluster);
 		break;
 	case MSG_TYPE__MAX:
 		break;

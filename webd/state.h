@@ -62,12 +62,13 @@ struct webd_state {
 	int64_t started_ms;
 	bool draining;
 	struct webd_link_state links[WEBD_LINK__MAX];
-	bool has_wan, has_lead;
+	bool has_wan, has_lead, has_cluster;
 	enum webd_link wan_link; /* the link that brought it */
 	struct msg_wan wan;      /* its ages are as of the message: see webd_confirmed_age() */
 	int64_t confirmed_ms[ADDRESS_FAMILY__MAX], checked_ms[ADDRESS_FAMILY__MAX]; /* -1: never */
 	struct msg_lead lead;
-	char *wan_text, *lead_text;
+	struct msg_cluster cluster; /* from the updater, where there is one */
+	char *wan_text, *lead_text, *cluster_text;
 	size_t nrecords;
 	struct webd_record records[WEBD_RECORDS_MAX];
 	bool has_units;
@@ -108,6 +109,11 @@ bool webd_link_alive(const struct webd_state *s, enum webd_link link, int64_t no
 int64_t webd_link_age(const struct webd_state *s, enum webd_link link, int64_t now_ms);
 /* "detector", "updater": also the names of their units. */
 const char *webd_link_name(enum webd_link link);
+
+/* Does this pod's own detector lead, as far as is known? */
+bool webd_leads(const struct webd_state *s, int64_t now_ms);
+/* The holder of the Lease, or who published last; "" if that is not known. */
+const char *webd_holder(const struct webd_state *s);
 
 /* Does a configured record need this family? */
 bool webd_needs(const struct webd_state *s, enum address_family family);

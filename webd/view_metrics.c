@@ -120,6 +120,25 @@ add_addresses(const struct webd_state *s, struct metrics *m)
 		    NULL);
 }
 
+/* What there is only in a cluster. */
+static void
+add_cluster(const struct webd_state *s, int64_t now_ms, struct metrics *m)
+{
+	char list[MSG_PLACE_MAX], *rest = list, *address;
+
+	if (!s->has_cluster)
+		return;
+	metrics_set(m, METRIC_LEADER, webd_leads(s, now_ms), NULL, NULL, NULL);
+	metrics_set(m, METRIC_CONFIGMAP_WATCHED,
+		    s->cluster.current && webd_link_alive(s, WEBD_UPDATER, now_ms), NULL, NULL,
+		    NULL);
+	metrics_set(m, METRIC_FOLLOWERS, s->cluster.followers, NULL, NULL, NULL);
+	memcpy(list, s->cluster.balancer, sizeof(list));
+	while ((address = strsep(&rest, ", ")) != NULL)
+		if (address[0] != '\0')
+			metrics_set(m, METRIC_LOADBALANCER_IP, 1, address, NULL, NULL);
+}
+
 static struct metrics *
 collect(const struct webd_state *s, const struct webd_traffic *t, int64_t now_ms)
 {
@@ -138,6 +157,7 @@ collect(const struct webd_state *s, const struct webd_traffic *t, int64_t now_ms
 	for (size_t i = 0; i < s->nrecords; i++)
 		add_record(s, &s->records[i], now_ms, m);
 	add_units(s, now_ms, m);
+	add_cluster(s, now_ms, m);
 	webd_traffic_export(t, m);
 	metrics_set(m, METRIC_BUILD_INFO, 1, s->config.version, NULL, NULL);
 	return m;
