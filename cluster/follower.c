@@ -11,7 +11,7 @@
 #include "ipc/bus.h"
 #include "ipc/peer.h"
 
-/* What came on the way, or never: follower_confirmed_ms() */
+/* Not in this process, and not as the ConfigMap says. */
 #define NOT_YET INT64_MIN
 /* Reads that messages from peers ask for are at least this far apart. */
 #define HURRIED_READ_MS 1000
@@ -186,15 +186,22 @@ hear_peer(struct follower *f, int64_t now_ms)
 
 /* --- the ConfigMap ---------------------------------------------------------------------------- */
 
-/* The first sight of a confirmation says nothing of its age; each later one is as old as its sight.
+/*
+ * How old a confirmation is: each that is seen to come is as old as its sight. For the
+ * first one only the wall clocks can tell, which is good enough to be shown, and for
+ * nothing else (updater/confirmation.h is for writes).
  */
 static void
 note_confirmations(struct follower *f, bool first, int64_t now_ms)
 {
+	int64_t wall = clock_wall();
+
 	for (enum address_family a = ADDRESS_IPV4; a < ADDRESS_FAMILY__MAX; a++) {
 		int64_t at = msg_wan_family_const(&f->content.wan, a)->confirmed_at;
 
-		if (!first && at != f->stored_confirmed_at[a] && at > 0)
+		if (at > 0 && first)
+			f->stored_confirmed_ms[a] = now_ms - (wall > at ? wall - at : 0);
+		else if (at > 0 && at != f->stored_confirmed_at[a])
 			f->stored_confirmed_ms[a] = now_ms;
 		f->stored_confirmed_at[a] = at;
 	}
@@ -357,9 +364,27 @@ follower_fence(const struct follower *f)
 }
 
 int64_t
-follower_confirmed_ms(const struct follower *f, enum address_family family)
+follower_confirmed_at(const struct follower *f, enum address_family family)
 {
-	return f->stored_confirmed_ms[family];
+	return f->stored_confirmed_at[family];
+}
+
+const struct address *
+follower_address(const struct follower *f, enum address_family family)
+{
+	return &msg_wan_family_const(&f->content.wan, family)->address;
+}
+
+bool
+follower_current(const struct follower *f)
+{
+	return f->object != NULL && watcher_current(f->watcher);
+}
+
+unsigned
+follower_followers(const struct follower *f)
+{
+	return f->content.followers;
 }
 
 void

@@ -42,12 +42,12 @@ const cJSON *follower_object(const struct follower *f);
 /* A read of one's own, outside the watch, showed this. */
 void follower_saw(struct follower *f, const cJSON *object, int64_t now_ms);
 const struct api_fence *follower_fence(const struct follower *f);
-/*
- * When a round confirmed the ConfigMap's address of this family, by the local clock: seen
- * as its timestamp moved, since nobody's wall clock is to be trusted. INT64_MIN: not
- * since this process began.
- */
-int64_t follower_confirmed_ms(const struct follower *f, enum address_family family);
+/* When a round last confirmed the ConfigMap's address of this family, as it says: wall. */
+int64_t follower_confirmed_at(const struct follower *f, enum address_family family);
+const struct address *follower_address(const struct follower *f, enum address_family family);
+/* Is the ConfigMap watched, so that what was read last is what it holds? */
+bool follower_current(const struct follower *f);
+unsigned follower_followers(const struct follower *f);
 
 /* For the detector and webd; overdue and balancer are the caller's. */
 void follower_describe(const struct follower *f, struct msg_cluster *out);
