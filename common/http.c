@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "common/resolve.h"
+#include "common/socket.h"
 
 #define HEADERS_MAX 32768
 #define POOL_MAX 8
@@ -195,6 +196,15 @@ on_header(char *data, size_t size, size_t n, void *arg)
 	return size * n;
 }
 
+static int
+on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	(void)arg;
+	(void)purpose;
+	socket_prefer_stable(fd);
+	return CURL_SOCKOPT_OK;
+}
+
 static struct curl_slist *
 append(struct curl_slist *list, const char *text)
 {
@@ -272,6 +282,8 @@ set_options(struct http_call *call, const struct http_request *request)
 						     : CURL_IPRESOLVE_WHATEVER));
 	SET(call, CURLOPT_FRESH_CONNECT, request->fresh ? 1L : 0L);
 	SET(call, CURLOPT_FORBID_REUSE, request->fresh ? 1L : 0L);
+	if (request->stable_source)
+		SET(call, CURLOPT_SOCKOPTFUNCTION, on_socket);
 	SET(call, CURLOPT_CA_CACHE_TIMEOUT, CA_CACHE_S);
 	if (request->ca_file != NULL)
 		SET(call, CURLOPT_CAINFO, request->ca_file);
