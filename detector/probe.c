@@ -84,6 +84,7 @@ ask_http(struct inquiry *q, const struct detector_config *config, struct http *h
 		.url = q->source->url,
 		.family = q->family,
 		.fresh = true, /* a kept connection may answer for the old address */
+		.stable_source = true,
 		.ca_file = config->ca_file,
 		.body_max = ANSWER_BODY_MAX,
 		.timeout_ms = config->timeout_ms,

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "common/resolve.h"
+#include "common/socket.h"
 #include "detector/stun.h"
 
 /* RFC 8489 section 6.2.1. */
@@ -140,6 +141,7 @@ open_to(struct stun_query *q, const struct address *a, int64_t now_ms)
 	q->fd = socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (q->fd < 0)
 		return -errno;
+	socket_prefer_stable(q->fd);
 	if (connect(q->fd, (struct sockaddr *)&ss, len) < 0 && errno != EINPROGRESS)
 		return -errno;
 	if (q->request.tcp) {

@@ -96,7 +96,10 @@ START_TEST(a_dead_link_is_told)
 	verdict_is(SAMPLE_NOW, WEBD_BAD, "The detector does not run");
 	/* the address itself is as usable as it was a moment ago */
 	ck_assert(webd_usable(state, ADDRESS_IPV4, SAMPLE_NOW));
+	/* the next one is there, but what is known is still the word of the dead one */
 	webd_state_link(state, WEBD_DETECTOR, true);
+	ck_assert(!webd_link_alive(state, WEBD_DETECTOR, SAMPLE_NOW));
+	verdict_is(SAMPLE_NOW, WEBD_BAD, "The detector has said nothing yet");
 	webd_state_take(state, WEBD_DETECTOR, &m, SAMPLE_NOW);
 	verdict_is(SAMPLE_NOW, WEBD_GOOD, "home.example.com points to 198.20.0.7");
 }
@@ -227,6 +230,7 @@ ready(int64_t now_ms)
 START_TEST(ready_means_something_true_to_show)
 {
 	struct webd_state *full = state;
+	struct msg m = sample_lead();
 
 	ck_assert(ready(SAMPLE_NOW));
 	webd_state_link(state, WEBD_DETECTOR, false);
@@ -234,6 +238,8 @@ START_TEST(ready_means_something_true_to_show)
 	webd_state_link(state, WEBD_UPDATER, false);
 	ck_assert(!ready(SAMPLE_NOW));
 	webd_state_link(state, WEBD_DETECTOR, true);
+	ck_assert(!ready(SAMPLE_NOW));
+	webd_state_take(state, WEBD_DETECTOR, &m, SAMPLE_NOW);
 	ck_assert(ready(SAMPLE_NOW));
 	webd_state_drain(state);
 	ck_assert(!ready(SAMPLE_NOW));

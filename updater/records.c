@@ -38,6 +38,7 @@ struct records {
 	struct record **list;
 	unsigned in_flight;
 	int64_t paid_until_ms; /* the requests so far are earned at this time */
+	int64_t not_before_ms; /* the provider wants to hear nothing of any record until then */
 	bool counted;
 	bool stopping;
 
@@ -139,6 +140,9 @@ answered(void *arg, const struct http_response *response)
 				   .result = &result,
 				   .jitter = any_number() },
 	     clock_now());
+	/* limits are counted by address, and a server in trouble is so for all */
+	if (rec->plan.not_before_ms > r->not_before_ms)
+		r->not_before_ms = rec->plan.not_before_ms;
 }
 
 /* Without a token nothing is asked: the provider would only count a refusal. */
@@ -401,8 +405,11 @@ records_check(struct records *r, int64_t now_ms)
 static int64_t
 pace_deadline(const struct records *r)
 {
-	return r->paid_until_ms -
-	       (int64_t)EARN_MS * (BURST - PLAN_REQUESTS * (int64_t)(r->in_flight + 1));
+	int64_t earned_ms =
+		r->paid_until_ms -
+		(int64_t)EARN_MS * (BURST - PLAN_REQUESTS * (int64_t)(r->in_flight + 1));
+
+	return earned_ms > r->not_before_ms ? earned_ms : r->not_before_ms;
 }
 
 static struct record *

@@ -194,6 +194,7 @@ void
 webd_state_take(struct webd_state *s, enum webd_link link, const struct msg *m, int64_t now_ms)
 {
 	s->links[link].heard_ms = now_ms;
+	s->links[link].stale = false;
 	switch (m->type) {
 	case MSG_WAN:
 		take_wan(s, link, &m->wan, now_ms);
@@ -227,6 +228,7 @@ webd_state_link(struct webd_state *s, enum webd_link link, bool connected)
 	if (s->links[link].connected == connected)
 		return;
 	s->links[link].connected = connected;
+	s->links[link].stale |= !connected;
 	s->version++;
 }
 
@@ -325,7 +327,8 @@ webd_link_alive(const struct webd_state *s, enum webd_link link, int64_t now_ms)
 {
 	const struct webd_link_state *l = &s->links[link];
 
-	return l->connected && l->heard_ms >= 0 && now_ms - l->heard_ms <= WEBD_SILENCE_MS;
+	return l->connected && !l->stale && l->heard_ms >= 0 &&
+	       now_ms - l->heard_ms <= WEBD_SILENCE_MS;
 }
 
 /* FNV-1a over what was judged, so that any change of it is seen. */

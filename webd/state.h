@@ -28,6 +28,7 @@ enum webd_link { WEBD_DETECTOR, WEBD_UPDATER, WEBD_LINK__MAX };
 
 struct webd_link_state {
 	bool connected;
+	bool stale;       /* the connection was lost, and nothing was heard since */
 	int64_t heard_ms; /* the last message; -1 for never */
 	/* labelled samples that this worker sent */
 	struct metrics *stats;
@@ -103,7 +104,10 @@ void webd_state_tick(struct webd_state *s, int64_t now_ms);
 /* When webd_state_tick() may next find something, or CLOCK_NEVER. */
 int64_t webd_state_next_deadline(const struct webd_state *s, int64_t now_ms);
 
-/* Is the worker connected, and did it speak within WEBD_SILENCE_MS? */
+/*
+ * Is the worker connected, and did it speak within WEBD_SILENCE_MS? What one
+ * that has ended said is not the word of the one that took its place.
+ */
 bool webd_link_alive(const struct webd_state *s, enum webd_link link, int64_t now_ms);
 /* Since its last message, in ms; -1 for never. */
 int64_t webd_link_age(const struct webd_state *s, enum webd_link link, int64_t now_ms);
