@@ -5,7 +5,8 @@
  *
  * Two lanes, each with one request under way at most: "lease" for the election,
  * "wan" for the ConfigMap, so that a slow write never holds up a renewal. Every
- * request has a time-out, after which the caller reports API_LOST.
+ * request has a time-out, after which the caller reports API_LOST. A new request
+ * replaces what is still under way in its lane: the caller cancels that first.
  *
  * Work is done only while leadership_active(): the Lease is held, the ConfigMap
  * is claimed for this term, and the local deadline, counted from the *sending*
@@ -27,6 +28,8 @@ struct leadership_config {
 	int64_t duration_ms;           /* of the lease; whole seconds */
 	int64_t renew_deadline_ms;     /* < duration_ms */
 	int64_t retry_period_ms;       /* < renew_deadline_ms */
+	/* The objects' names, for sentences; "" for the usual ones. */
+	char lease_name[MSG_NAME_MAX], configmap_name[MSG_NAME_MAX];
 };
 
 enum leadership_request_kind {
@@ -58,19 +61,25 @@ struct leadership_request {
 	struct api_fence fence;  /* as it is to be stored */
 	struct api_fence tested; /* as it must be found */
 	unsigned tests;
-	uint64_t content; /* number of the content that is current now: see LEADERSHIP_EV_CONTENT */
+	/*
+	 * Number of the content that is current now: see LEADERSHIP_EV_CONTENT. 0 with a
+	 * LEADERSHIP_WAN_CREATE if there was none since the Lease was acquired: what the caller
+	 * published before that may be older than what others published since.
+	 */
+	uint64_t content;
 };
 
 enum leadership_event_type {
 	LEADERSHIP_EV_TICK,         /* time passed: due at leadership_next_deadline() */
 	LEADERSHIP_EV_LEASE_ANSWER, /* id, outcome, retry_after_ms, lease (of reads and API_OK) */
 	LEADERSHIP_EV_WAN_ANSWER,   /* id, outcome, retry_after_ms, fence (of reads and API_OK) */
-	LEADERSHIP_EV_CONTENT,   /* there is something new to publish: content, a growing number */
-	LEADERSHIP_EV_HINT,      /* the leader seems gone (its connection broke, a record is
-				    overdue): read by quorum now */
-	LEADERSHIP_EV_RELEASED,  /* the leader of this term announced that it released: term */
-	LEADERSHIP_EV_FOLLOWERS, /* how many pods follow, as the ConfigMap says: followers */
-	LEADERSHIP_EV_STOP,      /* release what is held, then take part no more */
+	LEADERSHIP_EV_CONTENT,      /* there is something new to publish: content, a growing number
+				       > 0; counts while it is active only, and ends with that */
+	LEADERSHIP_EV_HINT,         /* the leader seems gone (its connection broke, a record is
+				       overdue): read by quorum now */
+	LEADERSHIP_EV_RELEASED,     /* the leader of this term announced that it released: term */
+	LEADERSHIP_EV_FOLLOWERS,    /* how many pods follow, as the ConfigMap says: followers */
+	LEADERSHIP_EV_STOP,         /* release what is held, then take part no more */
 	LEADERSHIP_EV__MAX
 };
 
@@ -92,7 +101,8 @@ struct leadership_event {
 struct leadership_actions {
 	struct leadership_request lease, wan;
 	bool began;         /* leadership_active() became true: start to work */
-	bool ended;         /* it became false: stop at once, cancel everything under way */
+	bool ended;         /* it became false: stop at once, cancel everything under way (but not
+			       the requests that come with it) */
 	bool released;      /* the Lease was given back in order: say so on the bus */
 	uint64_t committed; /* content up to this number is stored under fence; 0: nothing new */
 	struct api_fence fence; /* with began and committed: as stored */
@@ -108,7 +118,10 @@ enum leadership_role {
 
 struct leadership;
 
-/* config is copied; leadership_free() it. The first read is due at once, spread by random. */
+/*
+ * config is copied; leadership_free() it. The first read is due at once, spread by
+ * random. NULL if the identity is empty or the times are not in their order.
+ */
 struct leadership *leadership_new(const struct leadership_config *config, int64_t now_ms,
 				  uint32_t random);
 void leadership_free(struct leadership *l);
@@ -129,7 +142,8 @@ bool leadership_active(const struct leadership *l, int64_t now_ms);
 int64_t leadership_until(const struct leadership *l);
 
 enum leadership_role leadership_role(const struct leadership *l);
-int64_t leadership_term(const struct leadership *l);       /* the one it leads, or 0 */
+/* The one it holds the Lease for, or held when it was told to stop; else 0. */
+int64_t leadership_term(const struct leadership *l);
 const char *leadership_holder(const struct leadership *l); /* last seen; "" if nobody */
 /* Why it does not lead or cannot write, as a sentence; "" if there is nothing to say. */
 const char *leadership_reason(const struct leadership *l);
