@@ -36,7 +36,7 @@ void confirmation_init(struct confirmation *c);
 /* One's own read or watch of the object shows this; what is older than known changes nothing. */
 void confirmation_see(struct confirmation *c, const char *uid, int64_t epoch, int64_t sequence,
 		      const struct address *address, int64_t confirmed_at, int64_t now_ms);
-/* The watch is broken since now. */
+/* The watch is broken since now; say it again after a single read that comes meanwhile. */
 void confirmation_blind(struct confirmation *c, int64_t now_ms);
 /*
  * The own pod's detector, which leads in this epoch, says when (on the clock that

@@ -42,6 +42,7 @@
 #define WRITER_YIELD_MS 60000  /* after a claim that failed, the leader lets others go first */
 #define WRITER_SPACING_MS 20   /* between the claims of two followers, on average */
 #define WRITER_REQUEST_MS 5000 /* the time-out of its requests */
+#define WRITER_LAG_MS 2000     /* how long a permit waits for a watch that is behind the news */
 #define WRITER_PERMIT_MS 20000 /* a permit is refused if it cannot be decided within this */
 
 struct writer_settings {
@@ -145,39 +146,50 @@ struct writer_report {
 	uint64_t error_stamp;
 };
 
+struct writer_claim {
+	int64_t ms; /* of its sending; WRITER_NEVER: none */
+	int64_t epoch;
+	struct address value;
+};
+
+#define WRITER_REPLACED 4
+
 struct writer {
 	struct writer_settings settings;
+	int64_t now_ms;
 	bool known, blind;
-	struct writer_view view;
+	struct writer_view view; /* the newest */
 
 	enum writer_request busy; /* under way */
-	int purpose;              /* of a GET */
 	uint64_t id;
 	int64_t sent_ms;
-	struct writer_view asked; /* the view that it was sent with */
-	unsigned failures;        /* of requests, in a row */
-	int64_t api_due_ms;       /* no request before */
+	struct writer_view asked;                /* the view that it was sent with */
+	bool deciding;                           /* the read under way decides a permit */
+	bool look;                               /* a read must come before the next patch */
+	bool denied;                             /* the last request was, by the API server */
+	int64_t refused_epoch, refused_sequence; /* what the last refused patch tested */
+	uint64_t refused_stamp;
+	unsigned failures;  /* of requests, in a row */
+	int64_t api_due_ms; /* no request before */
 
 	int64_t out_since_ms; /* since when the record is out of sync; WRITER_NEVER: it is in sync
 			       */
 	int64_t claim_due_ms; /* of a backup */
-	bool held_back;       /* something keeps it from claiming when that comes */
-	int64_t other_ms;     /* when another's claim was seen last, and in which epoch */
-	int64_t other_epoch;
-
-	int64_t claim_ms; /* the sending of the claim that this node won last */
-	int64_t claim_epoch;
-	struct address claim_value;
-	uint64_t own_stamp, replaced_stamp; /* of the key: as this node left and found it last */
+	bool held_back;       /* something kept it from claiming when that came */
+	struct writer_claim claim, lost;    /* won by this node; sent, and its fate is not known */
+	struct writer_claim other;          /* seen, of another node */
+	uint64_t own_stamp;                 /* of the key as this node left it last */
+	uint64_t replaced[WRITER_REPLACED]; /* what its patches replaced, the newest first */
 	int64_t replaced_ms;
 	bool closed;           /* the work under the claim is over */
-	bool lost_claim;       /* one was sent whose fate is not known */
 	int64_t retry_ms;      /* no claim of this node before */
 	int64_t not_before_ms; /* of the provider */
 
 	bool wants; /* a permit is to be decided */
 	struct address wants_value;
 	int64_t wants_ms;
+	bool refused; /* the last one was, and the plan has not ended since */
+	bool rerun;   /* check again as soon as requests may be sent */
 	bool person;  /* asked, and not served yet */
 	bool looking; /* a check for a person, of a record in sync */
 
@@ -192,7 +204,10 @@ struct writer {
 void writer_init(struct writer *w, const struct writer_settings *settings);
 /* New settings; follow it with a WRITER_EV_TICK. */
 void writer_configure(struct writer *w, const struct writer_settings *settings);
-/* Take one event that happened at now_ms. An answer with another id changes nothing. */
+/*
+ * Take one event that happened at now_ms. Tell the plan its news before the writer
+ * its object: what the writer lets run is to be about that address. An answer with another id
+ * changes nothing. */
 struct writer_actions writer_step(struct writer *w, const struct writer_event *ev, int64_t now_ms);
 /* When the next WRITER_EV_TICK is due; CLOCK_NEVER: after another event. */
 int64_t writer_next_deadline(const struct writer *w);
