@@ -55,6 +55,8 @@ struct detector {
 	int status;
 };
 
+static const bool all_families[ADDRESS_FAMILY__MAX] = { false, true, true };
+
 static uint32_t
 random_number(void)
 {
@@ -423,8 +425,6 @@ reload(struct detector *d, int64_t now_ms)
 static void
 take_commands(struct detector *d, const struct pollset *set, int64_t now_ms)
 {
-	static const bool all[ADDRESS_FAMILY__MAX] = { false, true, true };
-
 	for (;;) {
 		switch (channel_next(d->channel, set, now_ms)) {
 		case CHANNEL_NONE:
@@ -442,7 +442,7 @@ take_commands(struct detector *d, const struct pollset *set, int64_t now_ms)
 				return;
 			break;
 		case CHANNEL_DETECT:
-			trigger_all(d, ROUNDS_EV_COMMAND, all, now_ms);
+			trigger_all(d, ROUNDS_EV_COMMAND, all_families, now_ms);
 			break;
 		case CHANNEL_SYNC:
 		case CHANNEL_DRAIN:
@@ -472,6 +472,8 @@ pass(struct detector *d, struct pollset *set)
 	trigger_all(d, ROUNDS_EV_NETWORK, changed, now);
 	publisher_dispatch(d->publisher, set, now);
 	follow_lead(d, now);
+	if (publisher_take_trigger(d->publisher))
+		trigger_all(d, ROUNDS_EV_NETWORK, all_families, now);
 	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++)
 		if (d->watches[f].wanted)
 			watch_dispatch(d, &d->watches[f], set, now);

@@ -4,8 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cluster/events.h"
+#include "cluster/watcher.h"
 #include "common/address.h"
+#include "common/buf.h"
 #include "common/clock.h"
+#include "common/json.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "ipc/bus.h"
@@ -28,9 +32,15 @@ struct lead {
 	char place[WAN_PUBLISHER_MAX];
 	char trouble[MSG_REASON_MAX]; /* of the peers */
 
+	struct events *events;
+	struct watcher *node; /* while it leads, and knows its Node; else NULL */
+	char *node_state;     /* what of the Node may matter; NULL: not seen yet */
+	bool node_changed;
+
 	struct bus_subscriber *updater; /* of this pod: it sees what the leader does */
 	struct msg_cluster seen;
 	int64_t released; /* the epoch whose release was told to the election last */
+	uint64_t counted; /* requests that the metric has */
 };
 
 /* --- the peers --------------------------------------------------------------------------- */
@@ -155,6 +165,94 @@ hear_updater(struct lead *l, int64_t now_ms)
 	}
 }
 
+/* --- the Node, and Events ---------------------------------------------------------------- */
+
+/* Its addresses, and whether it is ready (core/v1, NodeStatus). */
+static char *
+node_state(const cJSON *node)
+{
+	const cJSON *status = json_object(node, "status"), *item;
+	struct buf b = BUF_INIT;
+
+	cJSON_ArrayForEach(item, json_array(status, "addresses"))
+	{
+		const char *type = json_text(item, "type"), *address = json_text(item, "address");
+
+		if (type != NULL && address != NULL)
+			buf_printf(&b, "%.40s=%.80s ", type, address);
+	}
+	cJSON_ArrayForEach(item, json_array(status, "conditions"))
+	{
+		const char *type = json_text(item, "type"), *is = json_text(item, "status");
+
+		if (type != NULL && is != NULL && strcmp(type, "Ready") == 0)
+			buf_printf(&b, "Ready=%.10s", is);
+	}
+	return buf_take(&b);
+}
+
+static void
+see_node(void *arg, const cJSON *node)
+{
+	struct lead *l = arg;
+	char *state = node_state(node);
+
+	if (l->node_state != NULL && strcmp(state, l->node_state) != 0) {
+		log_info("the Node has changed", LOG_S("node", l->config->node_name),
+			 LOG_S("state", state));
+		l->node_changed = true;
+	}
+	free(l->node_state);
+	l->node_state = state;
+}
+
+static void
+watch_node(struct lead *l, bool watch)
+{
+	watcher_free(l->node);
+	free(l->node_state);
+	l->node_state = NULL;
+	l->node = watch && l->config->node_name != NULL
+			  ? watcher_new(l->kube, KUBE_NODES, l->config->node_name, see_node, l)
+			  : NULL;
+}
+
+bool
+lead_take_node_change(struct lead *l)
+{
+	bool changed = l->node_changed;
+
+	l->node_changed = false;
+	return changed;
+}
+
+void
+lead_tell_change(struct lead *l, const struct address *before, const struct address *now,
+		 int64_t now_ms)
+{
+	char was[ADDRESS_TEXT_MAX], is[ADDRESS_TEXT_MAX], note[256];
+
+	address_format(before, was, sizeof(was));
+	snprintf(note, sizeof(note),
+		 was[0] != '\0' ? "The WAN address is %s, it was %s." : "The WAN address is %s.",
+		 address_format(now, is, sizeof(is)), was);
+	events_tell(l->events, false, "AddressChanged", "Detecting", note, now_ms);
+}
+
+static void
+tell_lead(struct lead *l, bool began, int64_t now_ms)
+{
+	char note[256];
+
+	snprintf(
+		note, sizeof(note),
+		began ? "This pod leads now (term %lld): it finds the WAN address and publishes it."
+		      : "This pod leads no more.",
+		(long long)leader_term(l->leader));
+	events_tell(l->events, false, began ? "LeaderElected" : "LeaderStopped", "Electing", note,
+		    now_ms);
+}
+
 /* --- the loop's side ------------------------------------------------------------------------ */
 
 struct lead *
@@ -172,6 +270,7 @@ lead_open(const struct cluster_config *config, struct http *http, struct metrics
 	mem_copy_text(machine.identity, sizeof(machine.identity), l->identity);
 	l->kube = kube_new(http, config->access);
 	l->leader = leader_new(l->kube, &machine, config->lease, config->configmap);
+	l->events = events_new(config, l->kube, "esddns-detector");
 	l->updater = bus_subscriber_new(runtime_dir, "updater");
 	return l;
 }
@@ -182,16 +281,31 @@ lead_close(struct lead *l)
 	if (l == NULL)
 		return;
 	close_peers(l);
+	watch_node(l, false);
+	events_free(l->events);
 	leader_free(l->leader);
 	kube_free(l->kube);
 	bus_subscriber_free(l->updater);
 	free(l);
 }
 
+static void
+count(struct lead *l)
+{
+	uint64_t all = leader_requests(l->leader);
+
+	if (all != l->counted)
+		metrics_add(l->metrics, METRIC_API_REQUESTS, (double)(all - l->counted), "detector",
+			    NULL, NULL);
+	l->counted = all;
+}
+
 void
 lead_prepare(struct lead *l, struct pollset *set, int64_t now_ms)
 {
 	leader_prepare(l->leader, set);
+	if (l->node != NULL)
+		watcher_prepare(l->node, set);
 	pollset_wake_at(set, kube_next_deadline(l->kube));
 	bus_subscriber_prepare(l->updater, set, now_ms);
 	if (l->peers != NULL)
@@ -204,6 +318,9 @@ lead_dispatch(struct lead *l, const struct pollset *set, int64_t now_ms)
 	kube_tick(l->kube, now_ms);
 	hear_updater(l, now_ms);
 	leader_dispatch(l->leader, now_ms);
+	if (l->node != NULL)
+		watcher_dispatch(l->node, now_ms);
+	count(l);
 	return l->peers != NULL && bus_due(l->peers, set, now_ms);
 }
 
@@ -212,12 +329,17 @@ lead_next(struct lead *l, int64_t now_ms)
 {
 	enum leader_news news = leader_next(l->leader);
 
-	(void)now_ms;
 	if (news == LEADER_BEGAN && l->peers == NULL)
 		open_peers(l);
 	/* a release is still to be told to them */
 	if (news == LEADER_ENDED && leader_role(l->leader) != LEADERSHIP_RELEASING)
 		close_peers(l);
+	if (news == LEADER_BEGAN)
+		metrics_add(l->metrics, METRIC_LEADER_CHANGES, 1, NULL, NULL, NULL);
+	if (news == LEADER_BEGAN || news == LEADER_ENDED) {
+		watch_node(l, news == LEADER_BEGAN);
+		tell_lead(l, news == LEADER_BEGAN, now_ms);
+	}
 	return news;
 }
 

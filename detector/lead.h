@@ -32,6 +32,12 @@ void lead_tell_peers(struct lead *l, const char *json);
 const char *lead_publisher(const struct lead *l);
 unsigned lead_followers(const struct lead *l);
 
+/* True once after this pod's Node has other addresses, or became ready or unready. */
+bool lead_take_node_change(struct lead *l);
+/* The address that is published is another one now: an Event about this pod. */
+void lead_tell_change(struct lead *l, const struct address *before, const struct address *now,
+		      int64_t now_ms);
+
 /* The machine behind it. */
 struct leader *lead_leader(struct lead *l);
 const struct leader *lead_leader_const(const struct lead *l);

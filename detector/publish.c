@@ -338,10 +338,14 @@ send_peers(struct publisher *p, int64_t now_ms)
 
 /* What was to be kept is kept: from now on it is what is told. */
 static void
-take_kept(struct publisher *p)
+take_kept(struct publisher *p, int64_t now_ms)
 {
 	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++) {
 		struct msg_wan_family *w = msg_wan_family(&p->wan, f);
+		const struct address *next = &p->next[f].family.address;
+
+		if (p->lead && !address_equal(next, &w->address))
+			lead_tell_change(p->lead, &w->address, next, now_ms);
 
 		load_family(w, &p->next[f].family);
 		p->times[f].confirmed_ms = p->next[f].confirmed_ms;
@@ -357,7 +361,7 @@ keep(struct publisher *p, int64_t now_ms)
 		return;
 	}
 	keep_local(p);
-	take_kept(p);
+	take_kept(p, now_ms);
 }
 
 void
@@ -409,7 +413,7 @@ take_news(struct publisher *p, enum leader_news news, int64_t now_ms)
 		return PUBLISHER_ENDED;
 	case LEADER_COMMITTED:
 		take_fence(p, leader_fence(lead_leader(p->lead)));
-		take_kept(p);
+		take_kept(p, now_ms);
 		send_all(p, now_ms);
 		send_peers(p, now_ms);
 		return PUBLISHER_NOTHING;
@@ -578,6 +582,12 @@ tell_election(struct publisher *p)
 	if (now.role != p->told.role || now.term != p->told.term ||
 	    strcmp(now.holder, p->told.holder) != 0 || strcmp(now.reason, p->told.reason) != 0)
 		send_lead(p);
+}
+
+bool
+publisher_take_trigger(struct publisher *p)
+{
+	return p->lead && lead_take_node_change(p->lead);
 }
 
 void

@@ -72,6 +72,9 @@ const struct msg_wan_family *publisher_family(const struct publisher *p,
 /* The process's counters, sent with the rest. Belongs to the publisher. */
 struct metrics *publisher_metrics(struct publisher *p);
 
+/* True once after something outside asks for a round: this pod's Node has changed. */
+bool publisher_take_trigger(struct publisher *p);
+
 void publisher_prepare(struct publisher *p, struct pollset *set, int64_t now_ms);
 /* After http_dispatch(). Sends everything again when the bus says that it is time. */
 void publisher_dispatch(struct publisher *p, const struct pollset *set, int64_t now_ms);

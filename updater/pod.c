@@ -60,6 +60,12 @@ pod_writers(struct pod *p)
 	return p->writers;
 }
 
+struct events *
+pod_events(struct pod *p)
+{
+	return p->events;
+}
+
 void
 pod_prepare(struct pod *p, struct pollset *set, int64_t now_ms)
 {

@@ -24,6 +24,7 @@ struct pod *pod_new(const struct cluster_config *config, struct http *http, stru
 		    struct records *records);
 void pod_free(struct pod *p);
 struct writers *pod_writers(struct pod *p);
+struct events *pod_events(struct pod *p);
 
 void pod_prepare(struct pod *p, struct pollset *set, int64_t now_ms);
 /*

@@ -188,6 +188,7 @@ records_step(struct record *rec, const struct plan_event *ev, int64_t now_ms)
 
 	record_count(rec, &actions, rec->owner->metrics, clock_wall());
 	record_log(rec, &actions);
+	records_tell_events(rec, &actions, now_ms);
 	if (actions.report)
 		records_report_one(rec);
 	if ((actions.request == PLAN_REQUEST_READ || actions.request == PLAN_REQUEST_WRITE) &&
@@ -471,9 +472,10 @@ records_next_deadline(const struct records *r, int64_t now_ms)
 }
 
 void
-records_join(struct records *r, struct writers *writers)
+records_join(struct records *r, struct writers *writers, struct events *events)
 {
 	r->writers = writers;
+	r->events = events;
 }
 
 struct record *const *

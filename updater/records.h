@@ -20,6 +20,7 @@
 
 struct record;
 struct records;
+struct events;
 struct writers;
 struct writers_hooks;
 
@@ -33,7 +34,7 @@ struct records *records_new(struct http *http, struct metrics *metrics, records_
  * In a cluster: these decide which node acts on a record. Before the first
  * records_configure(); they were made with records_hooks and r as its argument.
  */
-void records_join(struct records *r, struct writers *writers);
+void records_join(struct records *r, struct writers *writers, struct events *events);
 extern const struct writers_hooks records_hooks;
 /* Cancels what is under way. */
 void records_free(struct records *r);

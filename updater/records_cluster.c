@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -123,4 +124,24 @@ records_tell_writer(struct record *rec, const struct plan_actions *actions, int6
 
 	if (rec->owner->writers != NULL && !rec->owner->stopping && (wants || actions->ended))
 		writers_say(rec->owner->writers, rec->index, &plan, now_ms);
+}
+
+void
+records_tell_events(struct record *rec, const struct plan_actions *actions, int64_t now_ms)
+{
+	const struct plan *p = &rec->plan;
+	char note[MSG_NAME_MAX + MSG_REASON_MAX], text[ADDRESS_TEXT_MAX];
+
+	if (rec->owner->events == NULL)
+		return;
+	if (actions->notes & PLAN_NOTE_WRITTEN) {
+		snprintf(note, sizeof(note), "%s %s was written: %s.", rec->conf->fqdn,
+			 record_type(rec), address_format(&p->written, text, sizeof(text)));
+		events_tell(rec->owner->events, false, "RecordWritten", "Updating", note, now_ms);
+	}
+	if ((actions->notes & PLAN_NOTE_FAILING) && p->failure.outcome == PROVIDER_ATTENTION) {
+		snprintf(note, sizeof(note), "%s %s: %s", rec->conf->fqdn, record_type(rec),
+			 p->failure.error);
+		events_tell(rec->owner->events, true, "NeedsAttention", "Updating", note, now_ms);
+	}
 }

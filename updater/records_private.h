@@ -2,6 +2,7 @@
 #ifndef UPDATER_RECORDS_PRIVATE_H
 #define UPDATER_RECORDS_PRIVATE_H
 
+#include "cluster/events.h"
 #include "updater/plan.h"
 #include "updater/record.h"
 #include "updater/records.h"
@@ -32,6 +33,7 @@ struct records {
 	int64_t confirmed_ms[ADDRESS_FAMILY__MAX];
 	bool heard;
 	struct writers *writers; /* in a cluster; else NULL */
+	struct events *events;   /* the same */
 };
 
 /* Tell the plan what happened, and do what it asks for. */
@@ -41,6 +43,8 @@ void records_report_one(struct record *rec);
 
 /* Tell the record's writer what its plan came to; nothing without a cluster. */
 void records_tell_writer(struct record *rec, const struct plan_actions *actions, int64_t now_ms);
+/* What the actions are worth to people who look at the pod; nothing without a cluster. */
+void records_tell_events(struct record *rec, const struct plan_actions *actions, int64_t now_ms);
 /* Take over from the writers who is active, after a new configuration. */
 void records_follow_writers(struct records *r);
 

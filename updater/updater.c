@@ -325,7 +325,7 @@ start(struct updater *u)
 	u->records = records_new(u->http, u->metrics, publish, u);
 	if (u->config->cluster->kubernetes) {
 		u->pod = pod_new(u->config->cluster, u->http, u->metrics, u->records);
-		records_join(u->records, pod_writers(u->pod));
+		records_join(u->records, pod_writers(u->pod), pod_events(u->pod));
 	}
 	records_configure(u->records, u->config, channel_secret(u->channel), clock_now());
 	if (u->config->once_limit_ms > 0) {
