@@ -155,12 +155,10 @@ delete_options(const struct api_fence *tested)
 static cJSON *
 wan_body(const struct leader *l, const struct leadership_request *r)
 {
-	const struct wan_content *content = l->content_number > 0 ? &l->content : NULL;
-
 	switch (r->kind) {
 	case LEADERSHIP_WAN_CREATE:
 		return wan_object_new(l->wan_name, &r->fence,
-				      content != NULL ? content : &l->stored);
+				      r->content > 0 ? &l->content : &l->stored);
 	case LEADERSHIP_WAN_CLAIM:
 		return wan_object_claim(l->wan_object, &r->fence, NULL);
 	case LEADERSHIP_WAN_WRITE:
@@ -189,6 +187,7 @@ start(struct lane *lane, const struct leadership_request *r)
 
 	if (r->kind == LEADERSHIP_NONE)
 		return;
+	kube_cancel(lane->call); /* it is replaced */
 	body = lease ? lease_body(l, r) : wan_body(l, r);
 	lane->id = r->id;
 	lane->call = kube_start(l->kube,

@@ -268,6 +268,8 @@ lead_open(const struct cluster_config *config, struct http *http, struct metrics
 	l->metrics = metrics;
 	cluster_identity(config, l->identity);
 	mem_copy_text(machine.identity, sizeof(machine.identity), l->identity);
+	mem_copy_text(machine.lease_name, sizeof(machine.lease_name), config->lease);
+	mem_copy_text(machine.configmap_name, sizeof(machine.configmap_name), config->configmap);
 	l->kube = kube_new(http, config->access);
 	l->leader = leader_new(l->kube, &machine, config->lease, config->configmap);
 	l->events = events_new(config, l->kube, "esddns-detector");
