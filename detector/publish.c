@@ -537,7 +537,8 @@ print_state(const struct publisher *p, bool dissent, int64_t now_ms)
 
 	buf_adds(&b, "{\"families\":[");
 	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++) {
-		if (!msg_wan_family_const(&p->wan, f)->wanted)
+		/* a pod that stands by knows no more than its updater, which tells it */
+		if (!msg_wan_family_const(&p->wan, f)->wanted || (p->lead && !p->active))
 			continue;
 		if (b.data[b.len - 1] == '}')
 			buf_addc(&b, ',');
