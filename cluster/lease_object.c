@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/json.h"
+#include "common/mem.h"
 
 /* int32 in the API */
 #define DURATION_MAX_S INT32_MAX
@@ -13,6 +14,7 @@ lease_object_read(const cJSON *object, struct api_lease *out)
 {
 	const cJSON *metadata = json_object(object, "metadata");
 	const cJSON *spec = json_object(object, "spec");
+	const char *holder;
 	int64_t seconds;
 
 	*out = (struct api_lease){ .duration_ms = 0 };
@@ -22,7 +24,9 @@ lease_object_read(const cJSON *object, struct api_lease *out)
 	}
 	if (spec == NULL)
 		return;
-	json_copy(spec, "holderIdentity", out->holder, sizeof(out->holder));
+	/* one too long for us is somebody all the same */
+	holder = json_text(spec, "holderIdentity");
+	mem_copy_text(out->holder, sizeof(out->holder), holder != NULL ? holder : "");
 	if (json_int(spec, "leaseDurationSeconds", 1, DURATION_MAX_S, &seconds))
 		out->duration_ms = seconds * 1000;
 	if (!json_int(spec, "leaseTransitions", 0, INT32_MAX, &out->transitions))
