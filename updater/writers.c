@@ -227,9 +227,6 @@ patch_of(const struct one *o, const struct writer_actions *a)
 					    .old = a->old_stamp != 0 ? o->found.raw : NULL,
 					    .record = &record };
 
-	/* "must be absent" cannot be tested where it is not: then it is overwritten */
-	if (a->old_stamp == 0 && o->found.raw == NULL)
-		change.test_old = false;
 	fill(o, a, &record);
 	memcpy(tested.uid, a->uid, sizeof(tested.uid));
 	return wan_records_patch(&tested,
