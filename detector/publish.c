@@ -38,7 +38,7 @@ struct publisher {
 	struct msg_wan wan; /* its ages are filled in when it is sent */
 	struct times times[ADDRESS_FAMILY__MAX];
 	struct next next[ADDRESS_FAMILY__MAX];
-	bool began; /* on one host: it was told */
+	bool began, ended; /* on one host: they were told */
 	bool stopping;
 	bool active;           /* as told last */
 	int64_t leading_since; /* wall */
