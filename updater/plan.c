@@ -54,7 +54,7 @@ late_deadline(const struct plan *p)
 int64_t
 plan_next_deadline(const struct plan *p)
 {
-	if (p->phase != PLAN_IDLE || !p->settings.can_read)
+	if (p->phase != PLAN_IDLE || !p->settings.can_read || p->settings.passive)
 		return CLOCK_NEVER;
 	return later(sooner(p->due_ms, late_deadline(p)), p->not_before_ms);
 }
@@ -87,6 +87,12 @@ plan_configure(struct plan *p, const struct plan_settings *settings, int64_t now
 		p->told = false;
 	}
 	hurry(p, now_ms);
+}
+
+void
+plan_set_passive(struct plan *p, bool passive)
+{
+	p->settings.passive = passive;
 }
 
 /* --- failures --------------------------------------------------------------------- */
@@ -224,6 +230,7 @@ may_write(struct plan *p, int64_t now_ms)
 	const char *refusal = never_written(&p->wanted);
 	char text[ADDRESS_TEXT_MAX], span[32];
 
+	p->why_type = "unconfirmed";
 	address_format(&p->wanted, text, sizeof(text));
 	p->why[0] = '\0';
 	if (refusal)
@@ -258,6 +265,22 @@ start_write(struct plan *p, int64_t now_ms, struct plan_actions *actions)
 	p->written_ttl = p->settings.ttl;
 	p->unconfirmed = true;
 	actions->request = PLAN_REQUEST_WRITE;
+}
+
+/* Where a cluster decides who writes, it is asked first; no request is under way meanwhile. */
+static void
+ask_or_write(struct plan *p, int64_t now_ms, struct plan_actions *actions)
+{
+	if (!p->settings.permit) {
+		note_difference(p, PLAN_NOTE_DIFFERS, actions);
+		start_write(p, now_ms, actions);
+		return;
+	}
+	if (p->change_ms == PLAN_NEVER)
+		p->change_ms = now_ms;
+	p->phase = PLAN_ASKING;
+	p->asked = p->wanted;
+	actions->request = PLAN_REQUEST_PERMIT;
 }
 
 static void
@@ -326,15 +349,15 @@ judge(struct plan *p, bool read_back, uint32_t jitter, int64_t now_ms, struct pl
 		return;
 	}
 	p->verdict = PLAN_DIFFERS;
-	note_difference(p, PLAN_NOTE_DIFFERS, actions);
 	/* failures of a write are over only when a read has found its value */
 	if (!p->unconfirmed)
 		clear_failure(p, actions);
 	/* a late check looks; the backoff says when to write again */
-	if (p->failure.count > 0 && p->failure.retry_ms > now_ms)
+	if (p->failure.count > 0 && p->failure.retry_ms > now_ms) {
+		note_difference(p, PLAN_NOTE_DIFFERS, actions);
 		p->due_ms = p->failure.retry_ms;
-	else
-		start_write(p, now_ms, actions);
+	} else
+		ask_or_write(p, now_ms, actions);
 }
 
 /* --- events ---------------------------------------------------------------------------- */
@@ -406,11 +429,53 @@ on_written(struct plan *p, const struct plan_event *ev, int64_t now_ms,
 	fail(p, ev->result, ev->jitter, now_ms, actions);
 }
 
+/* Another node writes it, or what was planned is not so any more. */
+static void
+refuse(struct plan *p, const char *sentence, int64_t now_ms, struct plan_actions *actions)
+{
+	int64_t change_ms = p->change_ms;
+
+	mem_copy_text(p->why, sizeof(p->why), sentence);
+	p->why_type = "not-permitted";
+	p->due_ms = p->again ? now_ms : now_ms + p->settings.interval_ms;
+	p->again = false;
+	leave(p, PLAN_HOLDS, PLAN_NOTE_HELD, actions);
+	p->change_ms = change_ms; /* it is still to be done, by whomever */
+}
+
+/*
+ * Between the question and the answer the news may have changed, or the
+ * confirmation grown old: a permit is for what was asked, and no reason to write
+ * what would not be planned now.
+ */
+static void
+on_permit(struct plan *p, const struct plan_event *ev, int64_t now_ms, struct plan_actions *actions)
+{
+	p->phase = PLAN_IDLE;
+	actions->report = true;
+	if (!ev->granted) {
+		refuse(p, ev->sentence, now_ms, actions);
+		return;
+	}
+	if (!address_equal(&p->asked, &p->wanted) || p->settings.observe || p->settings.dry_run) {
+		p->again = false;
+		p->due_ms = now_ms;
+		return;
+	}
+	if (!may_write(p, now_ms)) {
+		leave(p, PLAN_HOLDS, PLAN_NOTE_HELD, actions);
+		return;
+	}
+	note_difference(p, PLAN_NOTE_DIFFERS, actions);
+	start_write(p, now_ms, actions);
+}
+
 struct plan_actions
 plan_step(struct plan *p, const struct plan_event *ev, int64_t now_ms)
 {
 	struct plan_actions actions = { .took_ms = -1 };
 	enum msg_record_state before = plan_state(p);
+	enum plan_phase phase = p->phase;
 
 	switch (ev->kind) {
 	case PLAN_EV_TICK:
@@ -428,12 +493,17 @@ plan_step(struct plan *p, const struct plan_event *ev, int64_t now_ms)
 		if (p->phase == PLAN_WRITING)
 			on_written(p, ev, now_ms, &actions);
 		break;
+	case PLAN_EV_PERMIT:
+		if (p->phase == PLAN_ASKING)
+			on_permit(p, ev, now_ms, &actions);
+		break;
 	case PLAN_EV_CHECK:
 		hurry(p, now_ms);
 		break;
 	case PLAN_EV__MAX:
 		break;
 	}
+	actions.ended = phase != PLAN_IDLE && p->phase == PLAN_IDLE;
 	actions.report = actions.report || plan_state(p) != before;
 	return actions;
 }
@@ -468,7 +538,7 @@ plan_state(const struct plan *p)
 const struct address *
 plan_value(const struct plan *p)
 {
-	return &p->written;
+	return p->phase == PLAN_ASKING ? &p->asked : &p->written;
 }
 
 const char *
@@ -486,5 +556,5 @@ plan_error_type(const struct plan *p)
 {
 	if (p->failure.count > 0 && p->settings.can_read)
 		return p->failure.error_type;
-	return p->verdict == PLAN_HOLDS ? "unconfirmed" : "";
+	return p->verdict == PLAN_HOLDS ? p->why_type : "";
 }

@@ -30,6 +30,8 @@ struct plan_settings {
 	bool observe;        /* never write */
 	bool dry_run;        /* never write, but say what would be written */
 	bool can_read;       /* false: no request at all (observing without a token) */
+	bool permit;         /* a write needs a permit (in a cluster) */
+	bool passive;        /* no check is begun: another node handles the record */
 };
 
 enum plan_event_kind {
@@ -37,6 +39,7 @@ enum plan_event_kind {
 	PLAN_EV_NEWS,    /* what is published: address (ADDRESS_NONE: nothing), confirmed_ms */
 	PLAN_EV_READ,    /* the read ended: result */
 	PLAN_EV_WRITTEN, /* the write ended: result */
+	PLAN_EV_PERMIT,  /* the answer to PLAN_REQUEST_PERMIT: granted, sentence */
 	PLAN_EV_CHECK,   /* someone asks for a check now, or a cause of failure may be gone */
 	PLAN_EV__MAX
 };
@@ -46,13 +49,16 @@ struct plan_event {
 	struct address address;
 	int64_t confirmed_ms; /* PLAN_NEVER: by no round yet */
 	const struct provider_result *result;
-	uint32_t jitter; /* any random number, with READ and WRITTEN */
+	bool granted;
+	const char *sentence; /* why it is not */
+	uint32_t jitter;      /* any random number, with READ and WRITTEN */
 };
 
 enum plan_request {
 	PLAN_REQUEST_NONE,
 	PLAN_REQUEST_READ,
-	PLAN_REQUEST_WRITE /* plan_value() with the settings' TTL */
+	PLAN_REQUEST_WRITE, /* plan_value() with the settings' TTL */
+	PLAN_REQUEST_PERMIT /* to write plan_value(); to be answered by PLAN_EV_PERMIT, always */
 };
 
 /* What is worth a line in the log or a count; each only at its transition. */
@@ -70,12 +76,13 @@ enum plan_note {
 
 struct plan_actions {
 	enum plan_request request; /* to be started at once; its end is told by an event */
+	bool ended;                /* a check ended: the plan is idle again */
 	bool report;               /* something that plan_state() and its like show has changed */
 	unsigned notes;            /* of enum plan_note */
 	int64_t took_ms;           /* from a change to its confirmation, if one ended; else -1 */
 };
 
-enum plan_phase { PLAN_IDLE, PLAN_READING, PLAN_WRITING };
+enum plan_phase { PLAN_IDLE, PLAN_READING, PLAN_ASKING, PLAN_WRITING };
 
 /* What the last read meant for what is wanted. */
 enum plan_verdict {
@@ -107,9 +114,11 @@ struct plan {
 
 	enum plan_verdict verdict;
 	char why[MSG_REASON_MAX]; /* while it holds */
+	const char *why_type;     /* its label */
 	struct provider_record found;
 	int64_t checked_ms; /* PLAN_NEVER: not read yet */
 
+	struct address asked;   /* the value that a permit is asked for */
 	struct address written; /* the value and TTL of the last write */
 	int64_t written_ttl;
 	bool unconfirmed;   /* no read has found what is wanted since the last write */
@@ -128,13 +137,15 @@ struct plan {
 void plan_init(struct plan *p, const struct plan_settings *settings, int64_t now_ms);
 /* New settings for the same record (the family stays): checks, and retries, at once. */
 void plan_configure(struct plan *p, const struct plan_settings *settings, int64_t now_ms);
+/* Change only that setting: nothing is begun or broken off by it. */
+void plan_set_passive(struct plan *p, bool passive);
 /* Take one event. An event that means nothing now changes nothing. */
 struct plan_actions plan_step(struct plan *p, const struct plan_event *ev, int64_t now_ms);
 /* When the next PLAN_EV_TICK is due; CLOCK_NEVER while a request is under way. */
 int64_t plan_next_deadline(const struct plan *p);
 
 enum msg_record_state plan_state(const struct plan *p);
-/* What to write, while a write is under way. */
+/* What to write, while a write is under way or a permit for it is asked. */
 const struct address *plan_value(const struct plan *p);
 /* May the wanted address be written, as far as its confirmation goes? */
 bool plan_fresh(const struct plan *p, int64_t now_ms);
