@@ -37,16 +37,20 @@ struct kube;
 struct kube_call;
 struct kube_watch;
 
-/* http and access must live longer. agent: "esddns-detector/0.1.0 (linux/amd64)". */
+/*
+ * http and access must live longer. The User-Agent is the one http was made
+ * with: "esddns-detector/0.1.0 (linux/amd64)".
+ */
 struct kube *kube_new(struct http *http, const struct kube_access *access);
+/* What is under way ends without its callback. NULL is fine. */
 void kube_free(struct kube *k);
 
 enum kube_resource { KUBE_LEASES, KUBE_CONFIGMAPS, KUBE_EVENTS, KUBE_SERVICES, KUBE_NODES };
 
 enum kube_verb {
-	KUBE_GET,
-	KUBE_GET_CACHED,
-	KUBE_LIST,
+	KUBE_GET,        /* by quorum */
+	KUBE_GET_CACHED, /* with resourceVersion=0: may be old */
+	KUBE_LIST,       /* of the one object: result->object is the list */
 	KUBE_CREATE,
 	KUBE_PUT,
 	KUBE_PATCH,
@@ -73,12 +77,17 @@ struct kube_result {
 
 typedef void kube_done(void *arg, const struct kube_result *result);
 
-/* The callback comes once, from http_dispatch(). A 401 with an old token is tried once more. */
+/*
+ * The callback comes once, from http_dispatch(), and may start and cancel other
+ * calls and watches; this one is then over. A 401 with a token that was
+ * replaced meanwhile is tried once more, within the same time-out.
+ */
 struct kube_call *kube_start(struct kube *k, const struct kube_request *request, kube_done *done,
 			     void *arg);
 void kube_cancel(struct kube_call *call); /* NULL is fine; the callback does not come */
 
 enum kube_watch_kind {
+	KUBE_OPENED, /* the server took it; comes once, before all others but CLOSED */
 	KUBE_ADDED,
 	KUBE_MODIFIED,
 	KUBE_DELETED,
@@ -89,7 +98,7 @@ enum kube_watch_kind {
 
 struct kube_watch_event {
 	enum kube_watch_kind kind;
-	const cJSON *object;      /* not with CLOSED */
+	const cJSON *object;      /* not with OPENED and CLOSED */
 	const char *version;      /* its resourceVersion; "" if none */
 	enum api_outcome outcome; /* with ERROR and CLOSED */
 	int64_t retry_after_ms;   /* with CLOSED */
@@ -101,13 +110,17 @@ typedef void kube_watch_event_fn(void *arg, const struct kube_watch_event *ev);
 /*
  * Watch one object from version on, for seconds at most; timeout_ms is the hard
  * deadline. KUBE_CLOSED comes last and once, also when it could not be opened.
+ * Events come from http_dispatch(); the callback may cancel the watch.
  */
 struct kube_watch *kube_watch_start(struct kube *k, enum kube_resource resource, const char *name,
 				    const char *version, int64_t seconds, int64_t timeout_ms,
 				    kube_watch_event_fn *event, void *arg);
 void kube_watch_cancel(struct kube_watch *w); /* NULL is fine */
 
-/* When credentials are to be looked at again; call kube_tick() then. */
+/*
+ * When credentials are to be looked at again; call kube_tick() then. Every
+ * request looks, too, so this is only for kube_trouble() to be up to date.
+ */
 int64_t kube_next_deadline(const struct kube *k);
 void kube_tick(struct kube *k, int64_t now_ms);
 /* "" or what is wrong with the credentials, as a sentence. */

@@ -1,7 +1,8 @@
 /*
  * HTTP(S) requests on curl's multi interface, in the caller's loop. Every
  * request has one deadline for look-up, connection, TLS and body together.
- * No redirects, no proxies, no cookies; TLS is always verified.
+ * No redirects, no proxies, no cookies; TLS is verified unless a request says
+ * otherwise.
  */
 #ifndef COMMON_HTTP_H
 #define COMMON_HTTP_H
@@ -29,6 +30,14 @@ enum http_error {
 	HTTP_ERROR__MAX
 };
 
+/*
+ * A piece of an answer's body as it comes. The first call says that an answer of
+ * status 2xx has begun, and may have no bytes. It may start and cancel any call,
+ * its own too.
+ */
+typedef void http_data(void *arg, const char *data, size_t len);
+
+/* What is 0 or NULL from connect_host on is as if it were not there. */
 struct http_request {
 	const char *method;         /* "GET", "PUT", ... */
 	const char *url;            /* http:// or https:// */
@@ -40,6 +49,17 @@ struct http_request {
 	const char *ca_file;        /* or NULL for the system's */
 	size_t body_max;            /* bytes of the answer's body */
 	int64_t timeout_ms;
+
+	/* looked up and connected to, in place of the URL's host, which TLS and the server
+	   are told; an IPv6 address without brackets */
+	const char *connect_host;
+	const char *ca_pem;             /* certificates to trust, in place of ca_file */
+	const char *cert_pem, *key_pem; /* the client's own; never written anywhere, wiped after */
+	bool insecure;                  /* whoever answers is believed */
+	bool keepalive;                 /* a peer that is gone is found out within 45 s */
+	int64_t head_timeout_ms;        /* the answer must have begun by then */
+	http_data *on_data; /* gets the body of a 2xx answer in pieces, without a bound; called
+			       from http_dispatch() with the arg of http_start() */
 };
 
 struct http_response {
@@ -49,6 +69,7 @@ struct http_response {
 	int status;               /* 100..599; 0 unless HTTP_OK */
 	const char *content_type; /* "" if none */
 	int64_t retry_after_ms;   /* from Retry-After, both forms; -1 if there is none */
+	const char *warning;      /* the first Warning header, cut off if it is long; "" if none */
 	const char *body;         /* NUL-terminated, may hold NULs itself */
 	size_t body_len;
 	int64_t duration_ms;

@@ -53,6 +53,7 @@ on_done(void *arg, const struct http_response *response)
 	reply->status = response->status;
 	mem_copy_text(reply->text, sizeof(reply->text), response->error_text);
 	mem_copy_text(reply->type, sizeof(reply->type), response->content_type);
+	mem_copy_text(reply->warning, sizeof(reply->warning), response->warning);
 	reply->retry_after_ms = response->retry_after_ms;
 	reply->duration_ms = response->duration_ms;
 	buf_clear(&reply->body);

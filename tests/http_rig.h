@@ -16,7 +16,7 @@ struct http_reply {
 	int calls; /* of the callback: at most one */
 	enum http_error error;
 	int status;
-	char text[300], type[64];
+	char text[300], type[64], warning[300];
 	int64_t retry_after_ms, duration_ms;
 	struct buf body;
 	struct http_rig *rig;

@@ -192,6 +192,8 @@ answer(struct http_server *s, struct http_server_connection *c, const char *path
 {
 	const char *rest;
 
+	if (s->answer != NULL && s->answer(s->answer_arg, c, path))
+		return;
 	if (strcmp(path, "/ok") == 0) {
 		s->oks++;
 		respond_ok(c);
@@ -202,6 +204,11 @@ answer(struct http_server *s, struct http_server_connection *c, const char *path
 	} else if ((rest = behind(path, "/drip/")) != NULL) {
 		c->drip_ms = atoi(rest);
 		respond_ok(c);
+	} else if ((rest = behind(path, "/warning/")) != NULL) {
+		char headers[640];
+
+		snprintf(headers, sizeof(headers), "warning:  %s \r\nWarning: second\r\n", rest);
+		respond(c, 200, headers, "", 0);
 	} else if ((rest = behind(path, "/retry/")) != NULL) {
 		respond_retry(c, rest);
 	} else if ((rest = behind(path, "/retry-date/")) != NULL) {

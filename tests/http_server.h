@@ -7,7 +7,11 @@
  *   /close          closes without a word       /garbage      is not HTTP
  *   /silent         takes it and says nothing   /drip/MS      /ok, one byte every MS
  *   /redirect       302 to /ok                  /family       the family it was asked by
+ *   /warning/TEXT   200, two Warning headers, TEXT is the first
  *   /retry/TEXT     503, Retry-After: TEXT      /retry-date/S the same, a date S seconds off
+ *
+ * A test that needs other answers sets answer(), which appends the whole answer
+ * to c->out and says how it goes on its way; false leaves it to those above.
  */
 #ifndef TESTS_HTTP_SERVER_H
 #define TESTS_HTTP_SERVER_H
@@ -33,7 +37,9 @@ struct http_server {
 	int listeners[2]; /* 127.0.0.1 and ::1 */
 	unsigned port;    /* the same for both */
 	unsigned accepted, requests, open;
-	unsigned oks;    /* requests of /ok */
+	unsigned oks; /* requests of /ok */
+	bool (*answer)(void *arg, struct http_server_connection *c, const char *path); /* or NULL */
+	void *answer_arg;
 	struct buf last; /* the last request, head and body */
 	struct http_server_connection connections[HTTP_SERVER_CONNECTIONS];
 };

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,8 +47,8 @@ read_port(int fd)
 	return port;
 }
 
-void
-tls_server_start(struct tls_server *s)
+static void
+start(struct tls_server *s, bool strict)
 {
 	char command[256];
 	int out[2];
@@ -56,6 +57,8 @@ tls_server_start(struct tls_server *s)
 	ck_assert_ptr_nonnull(mkdtemp(s->directory));
 	snprintf(s->right_ca, sizeof(s->right_ca), "%s/right.pem", s->directory);
 	snprintf(s->wrong_ca, sizeof(s->wrong_ca), "%s/wrong.pem", s->directory);
+	snprintf(s->right_key, sizeof(s->right_key), "%s/right.key", s->directory);
+	snprintf(s->wrong_key, sizeof(s->wrong_key), "%s/wrong.key", s->directory);
 	snprintf(command, sizeof(command),
 		 "printf '[req]\\ndistinguished_name=dn\\n[dn]\\n' > %s/req.cnf", s->directory);
 	run(command);
@@ -70,11 +73,25 @@ tls_server_start(struct tls_server *s)
 		dup2(open("/dev/null", O_RDWR), STDIN_FILENO);
 		if (chdir(s->directory) == 0 && setenv("OPENSSL_CONF", "req.cnf", 1) == 0)
 			execlp("openssl", "openssl", "s_server", "-accept", "127.0.0.1:0", "-cert",
-			       "right.pem", "-key", "right.key", "-www", "-4", (char *)NULL);
+			       "right.pem", "-key", "right.key", "-www", "-4",
+			       strict ? "-Verify" : (char *)NULL, "1", "-verify_return_error",
+			       "-CAfile", "right.pem", (char *)NULL);
 		_exit(127);
 	}
 	close(out[1]);
 	s->port = read_port(out[0]);
+}
+
+void
+tls_server_start(struct tls_server *s)
+{
+	start(s, false);
+}
+
+void
+tls_server_start_strict(struct tls_server *s)
+{
+	start(s, true);
 }
 
 void

@@ -10,9 +10,12 @@ struct tls_server {
 	char directory[64]; /* of what follows */
 	char right_ca[96];  /* vouches for localhost, as the server says it is */
 	char wrong_ca[96];  /* vouches for another key of the same name */
+	char right_key[96], wrong_key[96];
 };
 
 void tls_server_start(struct tls_server *s);
+/* Takes only clients that show a certificate of right_ca, which is its own, with right_key. */
+void tls_server_start_strict(struct tls_server *s);
 void tls_server_stop(struct tls_server *s);
 
 #endif
