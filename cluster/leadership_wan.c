@@ -129,6 +129,7 @@ begin(struct leadership *l)
 	}
 	if (l->role == LEADERSHIP_CLAIMING) {
 		l->role = LEADERSHIP_LEADING;
+		l->worked_term = l->term;
 		l->wan_reason[0] = '\0';
 	}
 }

@@ -276,11 +276,13 @@ tests_pass(const struct stored_wan *s, const struct api_call *call)
 
 	if ((call->tests & LEADERSHIP_TEST_UID) && !is_this_wan(s, t, false))
 		return false;
-	if ((call->tests & LEADERSHIP_TEST_EPOCH) && s->epoch != t->epoch)
+	/* a key that is absent (0) has no value that a test could name */
+	if ((call->tests & LEADERSHIP_TEST_EPOCH) && (s->epoch != t->epoch || s->epoch == 0))
 		return false;
 	if ((call->tests & LEADERSHIP_TEST_HOLDER) && strcmp(s->holder, t->holder) != 0)
 		return false;
-	return !(call->tests & LEADERSHIP_TEST_SEQUENCE) || s->sequence == t->sequence;
+	return !(call->tests & LEADERSHIP_TEST_SEQUENCE) ||
+	       (s->sequence == t->sequence && s->sequence != 0);
 }
 
 static enum api_outcome

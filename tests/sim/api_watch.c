@@ -138,6 +138,8 @@ take_watch(struct world *w, void *arg, uint64_t number)
 	if (watch->number != number || h->silent[watch->server])
 		return;
 	w->api->requests++;
+	TRACE(w, "api %u: WATCH of node %u from %lld", watch->server, watch->node,
+	      (long long)watch->from);
 	if (h->down[watch->server])
 		refuse_watch(w, watch, API_LOST);
 	else if (chance_is(w, h->throttles))

@@ -20,14 +20,14 @@ lease_keeps_epoch(struct world *w)
 	const struct stored_lease *l = api_lease(w);
 
 	return l->exists && l->lease.transitions >= checks_greatest_epoch(w) &&
-	       l->lease.transitions <= MSG_EPOCH_MAX;
+	       l->lease.transitions < MSG_EPOCH_MAX;
 }
 
 static bool
 wan_keeps_epoch(struct world *w)
 {
 	return api_wan(w)->exists && api_wan(w)->epoch == checks_greatest_epoch(w) &&
-	       api_wan(w)->epoch <= MSG_EPOCH_MAX;
+	       api_wan(w)->epoch < MSG_EPOCH_MAX;
 }
 
 /* --- the ConfigMap --------------------------------------------------------------------------- */
@@ -68,6 +68,8 @@ spoil_sequence(struct world *w, struct stored_wan *s)
 {
 	if (chance_is(w, 300))
 		s->sequence = garbage(w);
+	else if (chance_is(w, 300) && s->sequence > 1)
+		s->sequence = chance_range(w, 1, s->sequence - 1);
 	else
 		s->sequence += chance_range(w, 1, 5);
 }

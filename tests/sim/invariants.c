@@ -211,7 +211,8 @@ checks_lease_stored(struct world *w, const struct stored_lease *before,
 	if (by == API_HAND)
 		w->checks->hand_us = w->now_us;
 	if (by == API_HAND || !before->exists ||
-	    strcmp(before->lease.holder, after->lease.holder) != 0)
+	    strcmp(before->lease.holder, after->lease.holder) != 0 ||
+	    before->lease.transitions != after->lease.transitions)
 		TRACE(w, "lease: %s holder \"%s\" term %lld%s", after->exists ? "" : "deleted,",
 		      after->lease.holder, (long long)after->lease.transitions,
 		      by == API_HAND ? ", by a person" : "");

@@ -95,7 +95,7 @@ struct updater_part {
 	struct api_call *list_call;
 	struct api_watch watch;
 	bool watching;
-	int64_t watch_end_ms;
+	int64_t watch_end_ms, watch_limit_ms;
 	unsigned server;
 	struct follow follow;
 	struct wan_state shown;          /* epoch 0: nothing yet */

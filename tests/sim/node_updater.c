@@ -9,6 +9,9 @@
 #include "tests/sim/node_private.h"
 #include "tests/sim/trace.h"
 
+/* As in cluster/kube: the answer to a watch must begin by then. */
+#define OPEN_MS 20000
+
 /* --- what is shown --------------------------------------------------------------------------- */
 
 static void
@@ -119,6 +122,8 @@ node_hear_watch(struct world *w, struct node *n, const struct watch_news *news)
 
 	if (news->version > 0)
 		snprintf(ev.version, sizeof(ev.version), "%lld", (long long)news->version);
+	if (news->type == REFLECTOR_EV_OPENED)
+		u->watch_end_ms = u->watch_limit_ms;
 	if (news->type == REFLECTOR_EV_CLOSED) {
 		u->watching = false;
 		api_watch_close(w, &u->watch);
@@ -156,7 +161,8 @@ start(struct node *n, const struct reflector_actions *act)
 		return;
 	}
 	u->watching = true;
-	u->watch_end_ms = node_now(n) + act->timeout_ms;
+	u->watch_limit_ms = node_now(n) + act->timeout_ms;
+	u->watch_end_ms = node_now(n) + OPEN_MS;
 	u->watch.node = n->index;
 	u->watch.life = n->life;
 	u->watch.server = u->server;
@@ -167,6 +173,7 @@ static void
 step_reflector(struct node *n, struct reflector_event *ev)
 {
 	struct updater_part *u = &n->updater;
+	bool before = reflector_current(&u->reflector);
 	struct reflector_actions act;
 
 	ev->random = node_random(n);
@@ -175,6 +182,9 @@ step_reflector(struct node *n, struct reflector_event *ev)
 		cancel(n);
 	if (act.request != REFLECTOR_NONE)
 		start(n, &act);
+	if (reflector_current(&u->reflector) != before)
+		TRACE(n->w, "node %u: its view of the ConfigMap is %s", n->index,
+		      before ? "not current any more" : "current");
 	if (!reflector_current(&u->reflector))
 		confirmation_blind(&u->confirmation, node_now(n));
 	records_see(n);
