@@ -26,14 +26,16 @@ is_claimed(const struct leadership *l)
 
 /*
  * No number is left to write under: it is the last one, or somebody removed it,
- * made it no number (which no test of P4 can match), or set it back below what
- * followers have seen. A new term starts at 1 again.
+ * made it no number (which no test of P4 can match), or set it to one that is
+ * not mine. Followers may have seen any number since then: a new term starts at
+ * 1 again. The one after mine may be my own, by a write that landed late.
  */
 static bool
 exhausted(const struct leadership *l)
 {
 	return wan_mine(l) && (l->fence.sequence >= SEQUENCE_MAX || l->fence.sequence < 1 ||
-			       (is_claimed(l) && l->fence.sequence < l->claimed_sequence));
+			       (is_claimed(l) && l->fence.sequence != l->claimed_sequence &&
+				l->fence.sequence != l->claimed_sequence + 1));
 }
 
 /* P2's condition, or P3's: is a greater term needed first? */

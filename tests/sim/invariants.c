@@ -24,6 +24,7 @@ struct numbers {
 	unsigned uid;
 	int64_t epoch, sequence;
 	char holder[MSG_HOLDER_MAX];
+	bool by_hand; /* set by a person */
 	struct numbers *next;
 };
 
@@ -100,6 +101,12 @@ checks_greatest_epoch(struct world *w)
 	return api_wan(w)->exists ? numbers_of(w, api_wan(w)->uid)->epoch : 0;
 }
 
+bool
+checks_numbers_are_by_hand(struct world *w)
+{
+	return numbers_of(w, api_wan(w)->uid)->by_hand;
+}
+
 static bool
 was_seen(const struct checks *c, const struct address *a)
 {
@@ -110,7 +117,7 @@ was_seen(const struct checks *c, const struct address *a)
 }
 
 static void
-remember(struct numbers *n, const struct stored_wan *s)
+remember(struct numbers *n, const struct stored_wan *s, bool by_hand)
 {
 	struct api_fence f;
 
@@ -119,6 +126,7 @@ remember(struct numbers *n, const struct stored_wan *s)
 		return;
 	n->epoch = f.epoch;
 	n->sequence = f.sequence;
+	n->by_hand = by_hand;
 	memcpy(n->holder, s->holder, sizeof(n->holder));
 }
 
@@ -199,7 +207,7 @@ checks_wan_stored(struct world *w, const struct stored_wan *before, const struct
 		if (!was_seen(w->checks, new))
 			checks_fail(w, "node %u publishes an address that no quorum saw", by);
 	}
-	remember(n, after);
+	remember(n, after, by == API_HAND);
 }
 
 /* --- the Lease ------------------------------------------------------------------------------- */
