@@ -70,8 +70,8 @@ supervised_configure(const struct plan *detector, const struct plan *updater,
 	fclose(f);
 }
 
-pid_t
-supervised_start_in(void (*prepare)(void))
+static pid_t
+start(const char *program, void (*prepare)(void))
 {
 	pid_t pid = fork();
 	int fd;
@@ -85,14 +85,26 @@ supervised_start_in(void (*prepare)(void))
 	close_range(STDERR_FILENO + 1, ~0u, 0); /* the test framework's own */
 	if (prepare != NULL)
 		prepare();
-	execl(ESDDNS, "esddns", "-c", configuration, (char *)NULL);
+	execl(program, "esddns", "-c", configuration, (char *)NULL);
 	_exit(127);
+}
+
+pid_t
+supervised_start_in(void (*prepare)(void))
+{
+	return start(ESDDNS, prepare);
 }
 
 void
 supervised_start(void)
 {
 	esddns = supervised_start_in(NULL);
+}
+
+void
+supervised_start_program(const char *path)
+{
+	esddns = start(path, NULL);
 }
 
 bool
