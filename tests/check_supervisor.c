@@ -258,7 +258,7 @@ START_TEST(the_group_dies_with_its_leader)
 	supervised_configure(NULL, &member, NULL, "");
 	supervised_start();
 	wait_until(journal_number("member ") > 0);
-	first = journal_number("member ");
+	first = journal_first_number("member ");
 	wait_until(journal_count("updater start ") >= 2);
 	ck_assert(is_gone(first));
 	ck_assert_int_eq(supervised_stop(), 0);

@@ -120,14 +120,14 @@ file_contains(const char *file, const char *text)
 	return strstr(content, text) != NULL;
 }
 
-long
-journal_number(const char *text)
+static long
+number_in_journal(const char *text, bool first)
 {
 	FILE *f = fopen(journal, "re");
 	char line[8192];
 	long number = -1;
 
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+	while (f != NULL && !(first && number >= 0) && fgets(line, sizeof(line), f) != NULL) {
 		const char *at = strstr(line, text);
 
 		if (at != NULL)
@@ -136,6 +136,18 @@ journal_number(const char *text)
 	if (f != NULL)
 		fclose(f);
 	return number;
+}
+
+long
+journal_number(const char *text)
+{
+	return number_in_journal(text, false);
+}
+
+long
+journal_first_number(const char *text)
+{
+	return number_in_journal(text, true);
 }
 
 unsigned

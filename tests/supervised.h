@@ -43,6 +43,8 @@ void supervised_show(void);
 bool file_contains(const char *file, const char *text);
 /* The whole number that follows text in the journal for the last time, or -1. */
 long journal_number(const char *text);
+/* The same for the first time. */
+long journal_first_number(const char *text);
 unsigned journal_count(const char *text);
 bool is_gone(long pid);
 
