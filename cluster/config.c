@@ -49,10 +49,11 @@ static const char *
 read_peers(const cJSON *cluster, struct cluster_config *c)
 {
 	const cJSON *peers = json_object(cluster, "peers");
+	const cJSON *listen = json_object(peers, "listen");
 	int64_t port;
 
-	if (peers == NULL || !take_text(peers, "host", &c->peers_host) ||
-	    !json_int(peers, "port", 1, 65535, &port) ||
+	if (listen == NULL || !take_text(listen, "host", &c->peers_host) ||
+	    !json_int(listen, "port", 1, 65535, &port) ||
 	    !take_optional(peers, "advertise", &c->advertise) ||
 	    !take_optional(peers, "key_file", &c->key_file))
 		return "cluster.peers is malformed";
