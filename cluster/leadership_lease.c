@@ -303,7 +303,9 @@ releasing_plan(struct leadership *l, struct leadership_actions *out)
 		read_now(l, out);
 		return;
 	}
-	record = lease_record(l, l->stored.transitions, false);
+	/* kept, unless somebody wrote what is none */
+	record = lease_record(
+		l, l->stored.transitions > MSG_EPOCH_MAX ? l->term : l->stored.transitions, false);
 	record.holder[0] = '\0';
 	record.duration_ms = 1000;
 	lease_write(l, &record, out);

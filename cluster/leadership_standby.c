@@ -193,14 +193,18 @@ next_term(const struct leadership *l, int64_t epoch)
 	return leadership_max(old, epoch) + 1;
 }
 
-/* My own record, whose answer was lost: the term stays if it is one that I asked for. */
+/*
+ * My own record, whose answer was lost: the term stays if it is one that I asked
+ * for. A term is worked in once: a write of the work before may land late, and
+ * under the same numbers nobody could tell it from one of the work after.
+ */
 static bool
 keeps_term(const struct leadership *l, int64_t epoch)
 {
 	int64_t term = l->stored.transitions;
 
 	if (!l->exists || !leadership_is_me(l, l->stored.holder) || term < 1 ||
-	    term > MSG_EPOCH_MAX || term != l->written.transitions)
+	    term > MSG_EPOCH_MAX || term != l->written.transitions || term == l->worked_term)
 		return false;
 	return epoch < term || (epoch == term && leadership_is_me(l, l->fence.holder));
 }

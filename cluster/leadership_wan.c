@@ -18,11 +18,24 @@ wan_mine(const struct leadership *l)
 	return l->known == WAN_KNOWN && is_ours(l, &l->fence);
 }
 
-/* No number is left to write under: a new term starts at 1 again. */
+static bool
+is_claimed(const struct leadership *l)
+{
+	return l->worked_term == l->term && strcmp(l->claimed_uid, l->fence.uid) == 0;
+}
+
+/*
+ * No number is left to write under: it is the last one, or somebody removed it,
+ * made it no number (which no test of P4 can match), or set it to one that is
+ * not mine. Followers may have seen any number since then: a new term starts at
+ * 1 again. The one after mine may be my own, by a write that landed late.
+ */
 static bool
 exhausted(const struct leadership *l)
 {
-	return wan_mine(l) && l->fence.sequence >= SEQUENCE_MAX;
+	return wan_mine(l) && (l->fence.sequence >= SEQUENCE_MAX || l->fence.sequence < 1 ||
+			       (is_claimed(l) && l->fence.sequence != l->claimed_sequence &&
+				l->fence.sequence != l->claimed_sequence + 1));
 }
 
 /* P2's condition, or P3's: is a greater term needed first? */
@@ -122,6 +135,7 @@ next_kind(const struct leadership *l)
 static void
 begin(struct leadership *l)
 {
+	l->claimed_sequence = l->fence.sequence;
 	if (strcmp(l->claimed_uid, l->fence.uid) != 0) {
 		memcpy(l->claimed_uid, l->fence.uid, sizeof(l->claimed_uid));
 		l->dirty = l->content > 0; /* it was in another object */
@@ -129,6 +143,7 @@ begin(struct leadership *l)
 	}
 	if (l->role == LEADERSHIP_CLAIMING) {
 		l->role = LEADERSHIP_LEADING;
+		l->worked_term = l->term;
 		l->wan_reason[0] = '\0';
 	}
 }

@@ -25,6 +25,7 @@ struct ballot {
 	bool pending;          /* it may answer yet */
 	struct address answer; /* ADDRESS_NONE: see error */
 	char error[96];        /* why there is no answer, as a phrase; else "" */
+	const char *reason;    /* the same as a label for metrics; NULL: it was not waited for */
 	int64_t duration_ms;
 };
 

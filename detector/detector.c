@@ -259,6 +259,8 @@ end_round(struct detector *d, struct watch *w, int64_t now_ms)
 
 	judge(d, w, &a);
 	round.agreement = &a;
+	round.ballots = probe_ballots(w->probe, &round.nballots);
+	round.allow_reserved = d->config->agreement.allow_reserved;
 	if (a.verdict == AGREEMENT_AGREED)
 		round.right = a.address;
 	round.complete = probe_ended(w->probe);

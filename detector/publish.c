@@ -38,7 +38,7 @@ struct publisher {
 	struct msg_wan wan; /* its ages are filled in when it is sent */
 	struct times times[ADDRESS_FAMILY__MAX];
 	struct next next[ADDRESS_FAMILY__MAX];
-	bool began; /* on one host: it was told */
+	bool began, ended; /* on one host: they were told */
 	bool stopping;
 	bool active;           /* as told last */
 	int64_t leading_since; /* wall */
@@ -428,19 +428,29 @@ take_news(struct publisher *p, enum leader_news news, int64_t now_ms)
 	return PUBLISHER_NOTHING;
 }
 
+/* The lock is held, so there is nothing to wait for, at the start and at the end. */
+static enum publisher_event
+next_on_one_host(struct publisher *p)
+{
+	enum publisher_event event = PUBLISHER_NOTHING;
+
+	if (p->stopping && !p->ended)
+		event = PUBLISHER_OFF;
+	else if (!p->stopping && !p->began)
+		event = PUBLISHER_BEGAN;
+	p->began = true;
+	p->ended = p->stopping;
+	return event;
+}
+
 enum publisher_event
 publisher_next(struct publisher *p, int64_t now_ms)
 {
 	enum publisher_event event = PUBLISHER_NOTHING;
 	enum leader_news news;
 
-	if (!p->lead) {
-		event = p->stopping ? PUBLISHER_OFF
-			: p->began  ? PUBLISHER_NOTHING
-				    : PUBLISHER_BEGAN;
-		p->began = true;
-		return event;
-	}
+	if (!p->lead)
+		return next_on_one_host(p);
 	while (event == PUBLISHER_NOTHING && (news = lead_next(p->lead, now_ms)) != LEADER_NOTHING)
 		event = take_news(p, news, now_ms);
 	return event;

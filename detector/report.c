@@ -39,6 +39,7 @@ start_counters(struct report *r, const struct detector_config *config)
 
 		metrics_add(r->metrics, METRIC_WAN_IP_FAILURES, 0, operator, NULL, NULL);
 		metrics_add(r->metrics, METRIC_WAN_IP_DISAGREEMENTS, 0, operator, NULL, NULL);
+		metrics_add(r->metrics, METRIC_WAN_IP_ANSWERS, 0, operator, NULL, NULL);
 	}
 }
 
@@ -139,6 +140,25 @@ take_vote(struct report *r, const struct report_round *round, const struct msg_v
 	s->standing = standing;
 }
 
+/* What one source said, whatever it is worth beside the others. */
+static void
+take_ballot(struct report *r, const struct report_round *round, const struct ballot *b)
+{
+	const char *reason = b->reason;
+
+	if (b->answer.family != ADDRESS_NONE)
+		reason =
+			round->allow_reserved || !address_refusal(&b->answer) ? NULL : "not-public";
+	else if (reason == NULL)
+		return; /* the round was decided without it */
+	if (reason == NULL)
+		metrics_add(r->metrics, METRIC_WAN_IP_ANSWERS, 1, b->operator, NULL, NULL);
+	else
+		metrics_add(r->metrics, METRIC_WAN_IP_ERRORS, 1, b->operator, reason, NULL);
+	metrics_add(r->metrics, METRIC_WAN_IP_SOURCE_SECONDS, (double)b->duration_ms / 1000,
+		    b->operator, NULL, NULL);
+}
+
 void
 report_take_round(struct report *r, const struct report_round *round)
 {
@@ -148,6 +168,8 @@ report_take_round(struct report *r, const struct report_round *round)
 		    agreement_verdict_name(a->verdict), NULL);
 	metrics_observe(r->metrics, METRIC_WAN_IP_DURATION, (double)round->duration_ms / 1000, NULL,
 			NULL, NULL);
+	for (size_t i = 0; i < round->nballots; i++)
+		take_ballot(r, round, &round->ballots[i]);
 	for (size_t i = 0; i < a->nvotes; i++)
 		take_vote(r, round, &a->votes[i]);
 }

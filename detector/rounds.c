@@ -44,6 +44,14 @@ retry_delay(const struct rounds *r)
 	return min64(delay, longest);
 }
 
+/* Its next event starts a round at once. */
+static void
+trust_network(struct rounds *r)
+{
+	r->network_gap_ms = ROUNDS_GAP_MS;
+	r->network_vain = 0;
+}
+
 static void
 set_limits(struct rounds *r, const struct rounds_limits *limits, int64_t now_ms)
 {
@@ -54,7 +62,7 @@ set_limits(struct rounds *r, const struct rounds_limits *limits, int64_t now_ms)
 	r->tripwire_next = 0;
 	r->next_tripwire_ms = now_ms + limits->tripwire_ms;
 	r->next_round_ms = max64(now_ms, r->started_ms + ROUNDS_GAP_MS);
-	r->network_gap_ms = ROUNDS_GAP_MS;
+	trust_network(r);
 }
 
 void
@@ -105,7 +113,7 @@ static void
 on_network(struct rounds *r, int64_t now_ms)
 {
 	if (now_ms - r->network_ms > ROUNDS_NETWORK_GAP_MAX_MS)
-		r->network_gap_ms = ROUNDS_GAP_MS;
+		trust_network(r);
 	r->network_ms = now_ms;
 	r->by_network = true;
 	if (r->network_gap_ms == ROUNDS_GAP_MS)
@@ -204,8 +212,8 @@ end_round(struct rounds *r, bool found_change, int64_t now_ms)
 		punish_tripwire(r, now_ms);
 	r->accused = false;
 	if (found_change)
-		r->network_gap_ms = ROUNDS_GAP_MS;
-	else if (r->round_by_network)
+		trust_network(r);
+	else if (r->round_by_network && ++r->network_vain > ROUNDS_NETWORK_VAIN)
 		r->network_gap_ms = min64(2 * r->network_gap_ms, ROUNDS_NETWORK_GAP_MAX_MS);
 	if (r->again)
 		hurry(r, now_ms);

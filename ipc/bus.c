@@ -52,7 +52,8 @@ struct bus_publisher {
 	atomic_uint pipes;
 	int wake; /* eventfd: written by nng's threads when a subscriber came */
 	bool resend;
-	int64_t due_ms;   /* when the state was asked for last */
+	bool probed;    /* the periodic state is due, and the probe's connection will ask for it */
+	int64_t due_ms; /* when the state was asked for last */
 	int64_t paced_ms; /* until then those before count as too close; see may_send_ms() */
 	int64_t sent_ms;  /* the last message; for the linger */
 	struct log_limit failures;
@@ -384,7 +385,9 @@ may_send_ms(const struct bus_publisher *p)
 {
 	if (p->due_ms == 0)
 		return 0;
-	return p->resend ? p->paced_ms - COALESCE_MS : p->due_ms + RESEND_MS;
+	if (p->resend)
+		return p->paced_ms - COALESCE_MS;
+	return p->due_ms + RESEND_MS + (p->probed ? PROBE_MS : 0);
 }
 
 void
@@ -402,8 +405,6 @@ bus_publisher_prepare(struct bus_publisher *p, struct pollset *set, int64_t now_
 bool
 bus_due(struct bus_publisher *p, const struct pollset *set, int64_t now_ms)
 {
-	bool periodic = p->due_ms != 0 && now_ms >= p->due_ms + RESEND_MS;
-
 	if ((pollset_events(set, p->wake) & POLLIN) != 0 && take_wake(p->wake))
 		p->resend = true;
 	read_probe(p);
@@ -412,9 +413,13 @@ bus_due(struct bus_publisher *p, const struct pollset *set, int64_t now_ms)
 	if (now_ms < may_send_ms(p))
 		return false;
 	/* over TCP the listener survives such a peer (seen with resets of 1,000 connections) */
-	if (periodic && !is_tcp(p))
+	if (p->due_ms != 0 && !p->resend && !p->probed && !is_tcp(p)) {
+		/* it is a new connection too, after which the state goes out: once is enough */
 		start_probe(p, now_ms);
-	p->resend = false;
+		p->probed = true;
+		return false;
+	}
+	p->resend = p->probed = false;
 	p->due_ms = now_ms;
 	p->paced_ms = (p->paced_ms > now_ms ? p->paced_ms : now_ms) + COALESCE_MS;
 	return true;

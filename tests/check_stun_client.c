@@ -105,11 +105,12 @@ expect_answer(struct bench *b, const char *address)
 }
 
 static void
-expect_error(struct bench *b, const char *error)
+expect_error(struct bench *b, const char *reason, const char *error)
 {
 	const struct stun_result *r = result_of(b);
 
 	ck_assert_str_eq(r->error, error);
+	ck_assert_str_eq(r->reason, reason);
 	ck_assert_int_eq(r->address.family, ADDRESS_NONE);
 }
 
@@ -241,7 +242,7 @@ START_TEST(udp_gives_up_at_the_deadline)
 	struct bench *b = begin(SOCK_DGRAM, 300);
 	int64_t start = clock_now();
 
-	expect_error(b, "did not answer in time");
+	expect_error(b, "timeout", "did not answer in time");
 	ck_assert_int_ge(clock_now() - start, 290);
 	end(b);
 }
@@ -257,7 +258,8 @@ START_TEST(udp_tells_what_it_dropped)
 	write_answer(reply, request, 7);
 	reply[19] ^= 1;
 	answer(b, reply, sizeof(reply), &from);
-	expect_error(b, "gave no valid answer in time: sent the answer to another request");
+	expect_error(b, "timeout",
+		     "gave no valid answer in time: sent the answer to another request");
 	end(b);
 }
 END_TEST
@@ -269,7 +271,7 @@ START_TEST(udp_fails_at_once_where_nobody_listens)
 
 	close(b->server);
 	b->server = -1;
-	expect_error(b, "could not be asked: Connection refused");
+	expect_error(b, "connect", "could not be asked: Connection refused");
 	ck_assert_int_lt(clock_now() - start, 10000);
 	end(b);
 }
@@ -286,7 +288,7 @@ START_TEST(udp_reports_an_error_response)
 	reply[0] = 0x01, reply[1] = 0x11, reply[3] = 8;
 	memcpy(reply + STUN_HEADER_SIZE, "\x00\x09\x00\x04\x00\x00\x03\x00", 8);
 	answer(b, reply, sizeof(reply), &from);
-	expect_error(b, "answered with an error (300)");
+	expect_error(b, "answer", "answered with an error (300)");
 	end(b);
 }
 END_TEST
@@ -353,8 +355,9 @@ START_TEST(tcp_is_closed_early)
 		ck_assert_int_eq(send(b->peer, reply, 31, MSG_NOSIGNAL), 31);
 	close(b->peer);
 	b->peer = -1;
-	expect_error(b, _i ? "closed the connection within its answer"
-			   : "closed the connection without an answer");
+	expect_error(b, "answer",
+		     _i ? "closed the connection within its answer"
+			: "closed the connection without an answer");
 	end(b);
 }
 END_TEST
@@ -367,7 +370,7 @@ START_TEST(tcp_refuses_what_is_no_stun)
 
 	accept_request(b, request);
 	ck_assert_int_eq(send(b->peer, page, sizeof(page) - 1, MSG_NOSIGNAL), sizeof(page) - 1);
-	expect_error(b, "sent something that is not STUN");
+	expect_error(b, "answer", "sent something that is not STUN");
 	end(b);
 }
 END_TEST
@@ -381,7 +384,7 @@ START_TEST(tcp_refuses_a_message_that_is_too_large)
 	write_answer(reply, request, 7);
 	reply[2] = 0xff, reply[3] = 0xfc;
 	ck_assert_int_eq(send(b->peer, reply, sizeof(reply), MSG_NOSIGNAL), sizeof(reply));
-	expect_error(b, "sent something that is not STUN");
+	expect_error(b, "answer", "sent something that is not STUN");
 	end(b);
 }
 END_TEST
@@ -397,7 +400,8 @@ START_TEST(tcp_fails_where_nobody_listens_or_answers)
 		close(b->server);
 		b->server = -1;
 	}
-	expect_error(b, _i ? "did not answer in time" : "could not be asked: Connection refused");
+	expect_error(b, _i ? "timeout" : "connect",
+		     _i ? "did not answer in time" : "could not be asked: Connection refused");
 	end(b);
 }
 END_TEST

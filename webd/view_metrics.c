@@ -51,6 +51,7 @@ add_zeros(const struct webd_state *s, struct metrics *m)
 			metrics_add(m, METRIC_WAN_IP_FAILURES, 0, f->votes[k].operator, NULL, NULL);
 			metrics_add(m, METRIC_WAN_IP_DISAGREEMENTS, 0, f->votes[k].operator, NULL,
 				    NULL);
+			metrics_add(m, METRIC_WAN_IP_ANSWERS, 0, f->votes[k].operator, NULL, NULL);
 		}
 	}
 }
@@ -96,6 +97,7 @@ add_units(const struct webd_state *s, int64_t now_ms, struct metrics *m)
 		const struct webd_unit *u = &s->units[i];
 
 		metrics_set(m, METRIC_UNIT_UP, webd_unit_is(u, "active"), u->name, NULL, NULL);
+		metrics_set(m, METRIC_UNIT_STATE, 1, u->name, u->state, NULL);
 		metrics_add(m, METRIC_UNIT_RESTARTS, (double)u->restarts, u->name, NULL, NULL);
 		if (u->memory >= 0)
 			metrics_set(m, METRIC_UNIT_MEMORY, (double)u->memory, u->name, NULL, NULL);

@@ -286,7 +286,7 @@ def test_both_log_formats_and_the_api_key_scheme(box, launch):
 
 
 def quickstart_ports_are_free():
-    for port in (*range(51380, 51386), 51388):
+    for port in (*range(21380, 21386), 21388):
         with socket.socket() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(("127.0.0.1", port))
