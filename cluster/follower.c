@@ -87,18 +87,22 @@ take(struct follower *f, const struct msg_wan *wan, bool from_object, int64_t no
 	}
 }
 
-void
-follower_hear(struct follower *f, const struct msg_wan *wan, int64_t now_ms)
+static enum follow_verdict
+judge(struct follower *f, const struct msg_wan *wan, int64_t now_ms)
 {
 	enum follow_verdict verdict = follow_judge(&f->follow, wan, false);
 
-	if (verdict == FOLLOW_NEW || verdict == FOLLOW_SAME) {
+	if (verdict == FOLLOW_NEW || verdict == FOLLOW_SAME)
 		take(f, wan, false, now_ms);
-		return;
-	}
-	drop(f, follow_verdict_name(verdict), now_ms);
-	if (verdict == FOLLOW_FOREIGN)
+	else if (verdict == FOLLOW_FOREIGN)
 		follower_read_now(f, now_ms);
+	return verdict;
+}
+
+void
+follower_hear(struct follower *f, const struct msg_wan *wan, int64_t now_ms)
+{
+	judge(f, wan, now_ms);
 }
 
 void
@@ -156,6 +160,15 @@ take_release(struct follower *f, const struct msg_wan *wan)
 }
 
 static void
+hear_wan(struct follower *f, const struct msg_wan *wan, int64_t now_ms)
+{
+	enum follow_verdict verdict = judge(f, wan, now_ms);
+
+	if (verdict == FOLLOW_OLD || verdict == FOLLOW_FOREIGN)
+		drop(f, follow_verdict_name(verdict), now_ms);
+}
+
+static void
 hear_peer(struct follower *f, int64_t now_ms)
 {
 	const char *text, *json, *reason;
@@ -179,7 +192,7 @@ hear_peer(struct follower *f, int64_t now_ms)
 		else if (m->wan.holder[0] == '\0')
 			take_release(f, &m->wan);
 		else
-			follower_hear(f, &m->wan, now_ms);
+			hear_wan(f, &m->wan, now_ms);
 		msg_free(m);
 	}
 }

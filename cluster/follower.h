@@ -25,7 +25,7 @@ void follower_prepare(struct follower *f, struct pollset *set, int64_t now_ms);
 /* After http_dispatch(), once in a pass. */
 void follower_dispatch(struct follower *f, const struct pollset *set, int64_t now_ms);
 
-/* News of one's own pod's detector, while it leads. */
+/* News of one's own pod's detector, while it leads; it may come before the ConfigMap's. */
 void follower_hear(struct follower *f, const struct msg_wan *wan, int64_t now_ms);
 /* Something shows that there is more to know than was heard: read the ConfigMap. */
 void follower_read_now(struct follower *f, int64_t now_ms);

@@ -173,7 +173,9 @@ describe_family(const struct msg_wan_family *f, const char *name, char *out, siz
 
 	if (*out)
 		append(out, size, "; ");
-	if (f->state == MSG_WAN_AGREED)
+	if (f->state == MSG_WAN_AGREED && !*address)
+		append(out, size, "the %s address is agreed on and about to be published", name);
+	else if (f->state == MSG_WAN_AGREED)
 		append(out, size, "%s, agreed by %u of %u", address, f->agreed, f->asked);
 	else if (f->state == MSG_WAN_UNKNOWN && *address)
 		append(out, size, "%s from an earlier run, not confirmed yet", address);
@@ -376,6 +378,8 @@ follow_lead(struct detector *d, int64_t now_ms)
 	while ((event = publisher_next(d->publisher, now_ms)) != PUBLISHER_NOTHING) {
 		if (event == PUBLISHER_OFF)
 			d->stop = true;
+		else if (event == PUBLISHER_KEPT)
+			tell_status(d);
 		else
 			take_lead(d, event == PUBLISHER_BEGAN, now_ms);
 	}

@@ -115,6 +115,16 @@ take_fence(struct publisher *p, const struct api_fence *fence)
 	p->wan.sequence = fence->sequence;
 }
 
+/* A vote agrees if it names the address that is published, whatever the round found. */
+static void
+mark_votes(struct msg_wan_family *w)
+{
+	for (size_t i = 0; i < w->nvotes; i++)
+		w->votes[i].agrees = !w->votes[i].error[0] &&
+				     w->votes[i].answer.family != ADDRESS_NONE &&
+				     address_equal(&w->votes[i].answer, &w->address);
+}
+
 static void
 keep_in_cluster(struct publisher *p, int64_t now_ms)
 {
@@ -124,6 +134,7 @@ keep_in_cluster(struct publisher *p, int64_t now_ms)
 		const kept_family *next = &p->next[f].family;
 
 		load_family(msg_wan_family(&content.wan, f), next);
+		mark_votes(msg_wan_family(&content.wan, f));
 		if (next->confirmed_at > content.timestamp)
 			content.timestamp = next->confirmed_at;
 	}
@@ -236,16 +247,6 @@ take_address(kept_family *k, const struct address *a)
 	if (k->nchanges == MSG_CHANGES_MAX)
 		memmove(&k->changes[0], &k->changes[1], --k->nchanges * sizeof(k->changes[0]));
 	k->changes[k->nchanges++] = (struct msg_change){ .address = *a, .at = k->detected_at };
-}
-
-/* A vote agrees if it names the address that is published, whatever the round found. */
-static void
-mark_votes(struct msg_wan_family *w)
-{
-	for (size_t i = 0; i < w->nvotes; i++)
-		w->votes[i].agrees = !w->votes[i].error[0] &&
-				     w->votes[i].answer.family != ADDRESS_NONE &&
-				     address_equal(&w->votes[i].answer, &w->address);
 }
 
 /*
@@ -416,7 +417,7 @@ take_news(struct publisher *p, enum leader_news news, int64_t now_ms)
 		take_kept(p, now_ms);
 		send_all(p, now_ms);
 		send_peers(p, now_ms);
-		return PUBLISHER_NOTHING;
+		return PUBLISHER_KEPT;
 	case LEADER_RELEASED:
 		tell_release(p, now_ms);
 		return PUBLISHER_NOTHING;

@@ -32,6 +32,7 @@ struct publisher_news {
 enum publisher_event {
 	PUBLISHER_NOTHING,
 	PUBLISHER_BEGAN, /* work, from what publisher_family() says was published before */
+	PUBLISHER_KEPT,  /* what was told is kept now, and publisher_family() says so */
 	PUBLISHER_ENDED, /* stop at once: another one leads, or may */
 	PUBLISHER_OFF    /* after publisher_stop(): all is given back */
 };
