@@ -73,10 +73,10 @@ describe_told(const struct record *rec, int64_t now_ms, struct msg_record *m)
 		return;
 	}
 	m->in_sync = k->in_sync;
-	m->exists = k->in_sync;
-	if (k->in_sync) {
+	m->exists = k->found.family != ADDRESS_NONE;
+	if (m->exists) {
 		m->nvalues = 1;
-		address_format(&k->value, m->values[0], sizeof(m->values[0]));
+		address_format(&k->found, m->values[0], sizeof(m->values[0]));
 		m->ttl = k->ttl;
 	}
 	m->checked_at = k->checked_at;
