@@ -29,6 +29,7 @@ struct wan_record {
 	bool in_sync;
 	bool attention;          /* the error needs a person */
 	int64_t checked_at;      /* wall */
+	int64_t claimed_at;      /* wall: of the last claim; a report leaves it as it is */
 	char by[MSG_HOLDER_MAX]; /* node */
 	char href[MSG_HREF_MAX];
 	char error_type[24];

@@ -92,6 +92,7 @@ wan_record_print(const struct wan_record *r)
 	put_bool(&b, "pending", r->pending);
 	put_bool(&b, "attention", r->attention);
 	put_text(&b, "checked_at", clock_iso(r->checked_at, text, sizeof(text)), sizeof(text));
+	put_text(&b, "claimed_at", clock_iso(r->claimed_at, text, sizeof(text)), sizeof(text));
 	put_text(&b, "by", r->by, sizeof(r->by));
 	put_text(&b, "href", r->href, sizeof(r->href));
 	put_text(&b, "error_type", r->error_type, sizeof(r->error_type));
@@ -135,6 +136,7 @@ parse(const cJSON *o, struct wan_record *r)
 	       json_bool(o, "in_sync", &r->in_sync) && json_bool(o, "pending", &r->pending) &&
 	       json_bool(o, "attention", &r->attention) &&
 	       get_time(o, "checked_at", &r->checked_at) &&
+	       get_time(o, "claimed_at", &r->claimed_at) &&
 	       get_text(o, "by", r->by, sizeof(r->by)) &&
 	       get_text(o, "href", r->href, sizeof(r->href)) &&
 	       get_text(o, "error_type", r->error_type, sizeof(r->error_type)) &&
