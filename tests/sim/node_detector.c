@@ -153,8 +153,10 @@ rounds_tell(struct node *n, enum rounds_event_type type, const struct address *a
 		d->news.address = act.address;
 		d->news.detected_at = node_wall(n);
 	}
-	if (act.confirmed)
+	if (act.confirmed) {
 		d->news.timestamp = node_wall(n);
+		d->news.confirmed = d->news.address;
+	}
 	if (act.publish || act.confirmed)
 		tell_content(n);
 }
