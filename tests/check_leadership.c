@@ -582,16 +582,17 @@ START_TEST(a_pause_ends_the_work_whatever_comes_first)
 	ck_assert(did.ended);
 	is_role(LEADERSHIP_STANDBY);
 	asks(LEADERSHIP_LEASE_GET, NONE);
-	/* still mine: back at once, in the same term, after all of P1 and P2 */
+	/* still mine: back at once, after all of P1 and P2, and in a term of its own */
 	lease_is(written);
 	asks(NONE, LEADERSHIP_WAN_GET);
 	wan_is(fence(ME, 5, 8));
 	asks(LEADERSHIP_LEASE_PUT, NONE);
-	ck_assert_int_eq(did.lease.lease.transitions, 5);
+	ck_assert_int_eq(did.lease.lease.transitions, 6);
 	lease_is(as_sent(&did.lease));
-	asks(NONE, NONE);
+	asks(NONE, LEADERSHIP_WAN_CLAIM);
+	wan_is(fence_as_sent(&did.wan));
 	ck_assert(did.began);
-	ck_assert_int_eq(leadership_term(machine), 5);
+	ck_assert_int_eq(leadership_term(machine), 6);
 }
 END_TEST
 

@@ -494,10 +494,10 @@ START_TEST(a_refused_write_that_is_no_longer_mine_ends_the_work)
 		says("was claimed or changed by somebody else");
 		asks(LEADERSHIP_LEASE_GET, NONE);
 	}
-	/* the Lease is mine still: the poisoned epoch is claimed over, in the same term */
+	/* the Lease is mine still: the poisoned epoch is claimed over, in a new term */
 	lease_is(record(ME, 5, "r"));
 	wan_is(fence(ME, 0, 9));
-	ck_assert_int_eq(did.lease.lease.transitions, 5);
+	ck_assert_int_eq(did.lease.lease.transitions, 6);
 	lease_is(as_sent(&did.lease));
 	asks(NONE, LEADERSHIP_WAN_CLAIM);
 	wan_is(fence_as_sent(&did.wan));
