@@ -1,4 +1,7 @@
-/* What the encoder and the decoder of the messages share, and nobody else needs. */
+/*
+ * What the encoder and the decoder of the messages share, and the ConfigMap's, whose
+ * content becomes a message; nobody else needs it.
+ */
 #ifndef IPC_MESSAGE_PRIVATE_H
 #define IPC_MESSAGE_PRIVATE_H
 

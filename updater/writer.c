@@ -390,7 +390,8 @@ pursue(struct writer *w, struct writer_actions *out)
 		pursue_permit(w, out);
 	if (!w->wants)
 		pursue_patches(w, out);
-	if (w->rerun && w->api_due_ms <= w->now_ms && writer_judge_active(w)) {
+	if (w->rerun && !w->look && w->busy == WRITER_REQUEST_NONE && w->api_due_ms <= w->now_ms &&
+	    writer_judge_active(w)) {
 		w->rerun = false;
 		out->run = true;
 	}

@@ -61,6 +61,7 @@ struct writer_key {
 	bool in_sync;
 	bool attention;
 	struct address value;
+	int64_t claimed_at; /* wall, as stored: which claim it comes from; only compared */
 	uint64_t stamp; /* writer_stamp() of its exact text, readable or not; 0: there is none */
 };
 
@@ -117,9 +118,11 @@ enum writer_request {
 	WRITER_REQUEST_NONE,
 	WRITER_REQUEST_GET,   /* the ConfigMap, by quorum */
 	WRITER_REQUEST_CLAIM, /* patch: tests uid, epoch, sequence and the old text; sets the key to
-				 value, pending, not in sync, no error, by this node */
+				 value, pending, not in sync, no error, by this node,
+				 claimed now */
 	WRITER_REQUEST_REPORT /* patch: tests uid and the old text; sets the key to what the plan
-				 says at this moment, not pending, by this node */
+				 says at this moment, not pending, by this node,
+				 claimed_at as it stands there */
 };
 
 enum writer_permit { WRITER_UNDECIDED, WRITER_GRANTED, WRITER_REFUSED };

@@ -160,7 +160,7 @@ writer_judge_reason(const struct writer *w)
 {
 	if (w->settings.observe)
 		return writer_out_of_sync(w) ? "this node only observes" : "";
-	if (w->known && (!writer_out_of_sync(w) || (writer_holds(w) && !w->closed)))
+	if (w->known && (!writer_out_of_sync(w) || writer_judge_active(w)))
 		return "";
 	if (!w->known)
 		return "the ConfigMap has not been read yet";
@@ -174,10 +174,10 @@ writer_judge_reason(const struct writer *w)
 		return "the ConfigMap has no usable epoch until a leader claims it";
 	if (!writer_fresh(w))
 		return "no round of the detector has confirmed the published address lately";
-	if (writer_other_holds(w))
-		return "another node has claimed the record and writes it";
 	if (stopped_by_attention(w))
 		return "the node that tried last met an error that needs a person";
+	if (writer_other_holds(w))
+		return "another node has claimed the record and writes it";
 	if (w->retry_ms > w->now_ms)
 		return "this node's last attempt failed, and others may try first";
 	if (w->not_before_ms > w->now_ms)

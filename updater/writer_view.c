@@ -52,15 +52,17 @@ is_replaced(const struct writer *w, uint64_t stamp)
 
 /*
  * Another node's claim is seen, or what it came to where the claim itself was
- * not. A report of success needs no time to itself.
+ * not: it counts from now. A report of success needs no time to itself.
  */
 static void
 notice_other(struct writer *w, const struct writer_key *old, const struct writer_key *new)
 {
-	if (!new->exists || new->mine || new->stamp == old->stamp || new->in_sync)
+	bool known = old->exists &&
+		     old->claimed_at == new->claimed_at &&address_equal(&old->value, &new->value);
+
+	if (!new->exists || new->mine || new->in_sync || known)
 		return;
-	if (!new->pending && old->pending && !old->mine)
-		return;
+	/* what stood there at the start may be old; a claim at work is waited for all the same */
 	if (!new->pending && old->stamp == 0)
 		return;
 	w->other = (struct writer_claim){ w->now_ms, w->view.epoch, new->value };
