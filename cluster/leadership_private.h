@@ -100,7 +100,7 @@ struct leadership {
 	enum acquiring acquiring;
 
 	/* as its holder */
-	int64_t term, worked_term; /* the second: the last one it led in */
+	int64_t term, worked_term; /* the second: the last one it claimed under */
 	int64_t deadline_ms;
 	int64_t bump_to; /* P3: the term that the next renewal is to set; 0: none */
 	bool reread;     /* stored may be old: read before the next write */

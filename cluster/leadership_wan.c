@@ -113,6 +113,8 @@ send(struct leadership *l, enum leadership_request_kind kind, struct leadership_
 	struct leadership_request *r = &out->wan;
 
 	r->kind = kind;
+	if (kind == LEADERSHIP_WAN_CREATE || kind == LEADERSHIP_WAN_CLAIM)
+		l->worked_term = l->term;
 	if (kind == LEADERSHIP_WAN_CREATE) {
 		r->fence = own_fence(l, 1);
 	} else if (kind == LEADERSHIP_WAN_CLAIM || kind == LEADERSHIP_WAN_WRITE) {
@@ -152,7 +154,6 @@ begin(struct leadership *l)
 	}
 	if (l->role == LEADERSHIP_CLAIMING) {
 		l->role = LEADERSHIP_LEADING;
-		l->worked_term = l->term;
 		l->wan_reason[0] = '\0';
 	}
 }
