@@ -100,7 +100,7 @@ struct leadership {
 	enum acquiring acquiring;
 
 	/* as its holder */
-	int64_t term, worked_term; /* the second: the last one it led in */
+	int64_t term, worked_term; /* the second: the last one it claimed under */
 	int64_t deadline_ms;
 	int64_t bump_to; /* P3: the term that the next renewal is to set; 0: none */
 	bool reread;     /* stored may be old: read before the next write */
@@ -111,6 +111,8 @@ struct leadership {
 	enum wan_known known;
 	struct api_fence fence;
 	char claimed_uid[MSG_UID_MAX]; /* of the object that this term's work is in */
+	struct api_fence lost_claim;   /* as it was sent; uid "": none whose end is not known */
+	int64_t spoiled_term;          /* somebody changed the numbers under it */
 	int64_t claimed_sequence;      /* the last one that I know to be stored by me */
 	unsigned failures, conflicts;  /* in a row */
 	bool refused;                  /* the last write was, with 422, */

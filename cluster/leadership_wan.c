@@ -38,12 +38,21 @@ exhausted(const struct leadership *l)
 				l->fence.sequence != l->claimed_sequence + 1));
 }
 
+/* A claim whose answer was lost may have been stored, and changed by somebody since. */
+static bool
+is_spoiled(const struct leadership *l)
+{
+	return l->term > 0 && l->spoiled_term == l->term;
+}
+
 /* P2's condition, or P3's: is a greater term needed first? */
 static bool
 needs_bump(const struct leadership *l)
 {
-	return l->known == WAN_KNOWN && (exhausted(l) || !wan_mine(l)) &&
-	       !P2_MAY_CLAIM(l->fence.epoch, l->term);
+	if (l->known != WAN_KNOWN)
+		return false;
+	return is_spoiled(l) ||
+	       ((exhausted(l) || !wan_mine(l)) && !P2_MAY_CLAIM(l->fence.epoch, l->term));
 }
 
 /*
@@ -63,7 +72,7 @@ wan_forget(struct leadership *l)
 {
 	leadership_end_request(&l->wan);
 	l->known = WAN_UNKNOWN;
-	l->claimed_uid[0] = '\0';
+	l->claimed_uid[0] = l->lost_claim.uid[0] = '\0';
 	l->failures = l->conflicts = 0;
 	l->content = 0;
 	l->dirty = l->lost = l->refused = false;
@@ -104,6 +113,8 @@ send(struct leadership *l, enum leadership_request_kind kind, struct leadership_
 	struct leadership_request *r = &out->wan;
 
 	r->kind = kind;
+	if (kind == LEADERSHIP_WAN_CREATE || kind == LEADERSHIP_WAN_CLAIM)
+		l->worked_term = l->term;
 	if (kind == LEADERSHIP_WAN_CREATE) {
 		r->fence = own_fence(l, 1);
 	} else if (kind == LEADERSHIP_WAN_CLAIM || kind == LEADERSHIP_WAN_WRITE) {
@@ -143,7 +154,6 @@ begin(struct leadership *l)
 	}
 	if (l->role == LEADERSHIP_CLAIMING) {
 		l->role = LEADERSHIP_LEADING;
-		l->worked_term = l->term;
 		l->wan_reason[0] = '\0';
 	}
 }
@@ -153,12 +163,14 @@ wan_plan(struct leadership *l, struct leadership_actions *out)
 {
 	if (l->wan.sent.kind != LEADERSHIP_NONE)
 		return;
-	if (leadership_holds(l) && wan_mine(l) && !exhausted(l))
+	if (leadership_holds(l) && wan_mine(l) && !exhausted(l) && !is_spoiled(l))
 		begin(l);
 	if (leadership_holds(l) && needs_bump(l) && !must_be_made_anew(l)) {
-		if (l->bump_to != l->fence.epoch + 1)
+		int64_t next = leadership_max(l->fence.epoch, l->term) + 1;
+
+		if (l->bump_to != next)
 			l->lease.due_ms = l->now_ms;
-		l->bump_to = l->fence.epoch + 1;
+		l->bump_to = next;
 		return;
 	}
 	if (!wan_wants(l) || l->now_ms < l->wan.due_ms)
@@ -290,6 +302,23 @@ compare(struct leadership *l, const struct leadership_event *ev, struct leadersh
 	}
 }
 
+/*
+ * What became of a claim whose answer was lost: it is stored, or it can be stored
+ * yet, or something else is. In the last case followers may have seen its numbers.
+ */
+static void
+compare_claim(struct leadership *l)
+{
+	const struct api_fence *claim = &l->lost_claim;
+	bool same = strcmp(claim->uid, l->fence.uid) == 0;
+
+	if (claim->uid[0] == '\0' || (same && strcmp(claim->version, l->fence.version) == 0))
+		return;
+	if (same && !(wan_mine(l) && l->fence.sequence == claim->sequence))
+		l->spoiled_term = l->term;
+	l->lost_claim.uid[0] = '\0';
+}
+
 static void
 on_read(struct leadership *l, const struct leadership_event *ev, struct leadership_actions *out)
 {
@@ -304,6 +333,8 @@ on_read(struct leadership *l, const struct leadership_event *ev, struct leadersh
 		standby_epoch_known(l, ev);
 		return;
 	}
+	if (ev->outcome == API_OK)
+		compare_claim(l);
 	if (ev->outcome == API_OK && l->role == LEADERSHIP_LEADING)
 		compare(l, ev, out);
 	else if (ev->outcome == API_OK || ev->outcome == API_NOT_FOUND)
@@ -343,6 +374,8 @@ on_written(struct leadership *l, const struct leadership_request *sent,
 	default:
 		if (sent->kind == LEADERSHIP_WAN_WRITE)
 			remember_lost(l, sent);
+		if (sent->kind == LEADERSHIP_WAN_CLAIM)
+			l->lost_claim = sent->fence;
 		words_wan_failed(l, ev->outcome);
 		read_again(l, ev);
 		break;

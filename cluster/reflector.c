@@ -177,6 +177,9 @@ take_close(struct reflector *r, const struct reflector_event *ev, int64_t now_ms
 {
 	bool lived = now_ms - r->started_ms >= LIVED_MS;
 
+	/* a 410 long after another one is no row of them */
+	if (ev->outcome != API_OK && ev->outcome != API_GONE)
+		r->gone = 0;
 	switch (ev->outcome) {
 	case API_OK:
 		take_clean_close(r, ev, now_ms, out);

@@ -24,6 +24,7 @@ struct stored_lease {
 /* What the detector publishes: the content of the ConfigMap that matters here. */
 struct news {
 	struct address address;
+	struct address confirmed; /* what the last confirmed round agreed on (in the votes) */
 	int64_t detected_at;
 	int64_t timestamp; /* wall: the last confirmed round */
 	int publisher;     /* the node that others dial; -1: none */

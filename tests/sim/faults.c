@@ -377,7 +377,7 @@ faults_start(struct world *w)
 	f->pace_us = chance_range(w, 300, 4000) * MILLISECOND;
 	for (int i = 0; i < KINDS; i++)
 		f->kinds[i] = chance_is(w, 350);
-	f->spite = chance_is(w, 400) ? (unsigned)chance_range(w, 20, 300) : 0;
+	f->spite = chance_is(w, 400) && !f->calm ? (unsigned)chance_range(w, 20, 300) : 0;
 	f->liar = SOURCES;
 	if (chance_is(w, 200) && !f->calm) {
 		f->liar = (unsigned)chance_below(w, SOURCES);

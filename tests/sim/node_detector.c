@@ -153,8 +153,10 @@ rounds_tell(struct node *n, enum rounds_event_type type, const struct address *a
 		d->news.address = act.address;
 		d->news.detected_at = node_wall(n);
 	}
-	if (act.confirmed)
+	if (act.confirmed) {
 		d->news.timestamp = node_wall(n);
+		d->news.confirmed = d->news.address;
+	}
 	if (act.publish || act.confirmed)
 		tell_content(n);
 }
@@ -261,6 +263,14 @@ end(struct node *n)
 
 /* --- requests -------------------------------------------------------------------------------- */
 
+/* Seen in the Lease: a write of it that was sent then. An older one may have landed late. */
+static void
+took_effect(struct detector_part *d, int64_t sent_ms)
+{
+	if (sent_ms + SIM_RENEW_MS > d->until_ms)
+		d->until_ms = sent_ms + SIM_RENEW_MS;
+}
+
 static void
 hear_lease(struct world *w, struct node *n, struct exchange *x)
 {
@@ -279,7 +289,7 @@ hear_lease(struct world *w, struct node *n, struct exchange *x)
 	if (ev.outcome == API_OK && strcmp(ev.lease.holder, n->identity) == 0)
 		for (unsigned i = 0; i < SIM_RENEWALS; i++)
 			if (strcmp(d->renewals[i].renew_time, ev.lease.renew_time) == 0)
-				d->until_ms = d->renewals[i].sent_ms + SIM_RENEW_MS;
+				took_effect(d, d->renewals[i].sent_ms);
 	detector_step(n, &ev);
 }
 

@@ -86,6 +86,18 @@ record_step_plan(struct node *n, unsigned i, const struct plan_event *ev)
 
 /* --- the writer ------------------------------------------------------------------------------ */
 
+/* An address that a person put there is none that a round has confirmed. */
+void
+records_confirm(struct node *n, const struct stored_wan *s)
+{
+	bool confirmed = address_equal(&s->news.address, &s->news.confirmed);
+	struct api_fence f;
+
+	stored_wan_fence(s, &f);
+	confirmation_see(&n->updater.confirmation, f.uid, f.epoch, f.sequence, &s->news.address,
+			 confirmed ? s->news.timestamp : 0, node_now(n));
+}
+
 static struct writer_view
 view_of(struct node *n, unsigned i, const struct stored_wan *s)
 {
@@ -125,15 +137,12 @@ hear_api(struct world *w, struct node *n, struct exchange *x)
 				   .id = call->id / SIM_RECORDS,
 				   .outcome = x->answered ? call->outcome : API_LOST,
 				   .retry_after_ms = call->retry_after_ms };
-	struct api_fence f;
 
 	u->records[i].api_call = NULL;
 	if (ev.outcome == API_LOST)
 		u->server = (unsigned)chance_below(w, API_SERVERS);
 	if (ev.outcome == API_OK) {
-		stored_wan_fence(s, &f);
-		confirmation_see(&u->confirmation, f.uid, f.epoch, f.sequence, &s->news.address,
-				 s->news.timestamp, node_now(n));
+		records_confirm(n, s);
 		view = view_of(n, i, s);
 		ev.view = &view;
 		u->records[i].answered = s->records[i].raw;

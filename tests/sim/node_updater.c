@@ -86,8 +86,7 @@ see_object(struct node *n, const struct stored_wan *s)
 	stored_wan_fence(s, &f);
 	if (f.epoch > 0)
 		judge(n, f.uid, f.epoch, f.sequence, &s->news, true);
-	confirmation_see(&u->confirmation, f.uid, f.epoch, f.sequence, &s->news.address,
-			 s->news.timestamp, node_now(n));
+	records_confirm(n, s);
 	tell_news(n);
 	peers_dial(n, s->news.publisher);
 	detector_step(n, &(struct leadership_event){ .type = LEADERSHIP_EV_FOLLOWERS,
