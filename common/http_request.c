@@ -8,8 +8,8 @@
 
 #include "common/http_private.h"
 #include "common/mem.h"
-#include "common/socket.h"
 #include "common/resolve.h"
+#include "common/socket.h"
 
 /* how long curl may keep the parsed certificates: parsing them anew takes some 30 ms of CPU */
 #define CA_CACHE_S 3600L

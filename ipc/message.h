@@ -141,14 +141,14 @@ struct msg_record {
 
 /* What the updater sees of the cluster it follows: for the detector that stands by, and webd. */
 struct msg_cluster {
-	unsigned followers;             /* pods, as the leader counts them */
-	bool connected;                 /* to the leader's publisher */
-	char publisher[MSG_PLACE_MAX];  /* where that is; "" if there is none */
-	bool current;                   /* the ConfigMap is watched: what is known is no older */
-	int64_t released;               /* the epoch whose leader said that it gave back; 0: none */
-	bool overdue;                   /* a record should be right by now, and is not */
-	char balancer[MSG_PLACE_MAX];   /* addresses of the Service's load balancer; "" if none */
-	char reason[MSG_REASON_MAX];    /* what is wrong with the API server; "" if fine */
+	unsigned followers;            /* pods, as the leader counts them */
+	bool connected;                /* to the leader's publisher */
+	char publisher[MSG_PLACE_MAX]; /* where that is; "" if there is none */
+	bool current;                  /* the ConfigMap is watched: what is known is no older */
+	int64_t released;              /* the epoch whose leader said that it gave back; 0: none */
+	bool overdue;                  /* a record should be right by now, and is not */
+	char balancer[MSG_PLACE_MAX];  /* addresses of the Service's load balancer; "" if none */
+	char reason[MSG_REASON_MAX];   /* what is wrong with the API server; "" if fine */
 };
 
 /*

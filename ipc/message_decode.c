@@ -294,7 +294,7 @@ decode_record(const cJSON *o, struct msg_record *r)
 	       get_span(o, "next_in_ms", &r->next_in_ms) &&
 	       get_text(o, "error_type", r->error_type, sizeof(r->error_type)) &&
 	       get_text(o, "error", r->error, sizeof(r->error)) &&
-	       (json_text(o, "by") == NULL || get_text(o, "by", r->by, sizeof(r->by)));
+	       get_text(o, "by", r->by, sizeof(r->by));
 }
 
 static bool

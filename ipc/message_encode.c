@@ -280,8 +280,7 @@ msg_encode_record(const struct msg_record *r)
 	put_span(&b, "next_in_ms", r->next_in_ms);
 	put_text(&b, "error_type", r->error_type);
 	put_text(&b, "error", r->error);
-	if (r->by[0] != '\0')
-		put_text(&b, "by", r->by);
+	put_text(&b, "by", r->by);
 	buf_addc(&b, '}');
 	return buf_take(&b);
 }

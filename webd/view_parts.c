@@ -387,9 +387,12 @@ view_leader(const struct webd_state *s, struct buf *b)
 	buf_adds(b, s->lead.role == MSG_LEADER ? "leads" : "stands by");
 	buf_adds(b, "</dd>\n<dt>Holder</dt><dd>");
 	html_text(b, s->lead.holder[0] != '\0' ? s->lead.holder : "nobody");
-	buf_adds(b, "</dd>\n<dt>Since</dt><dd>");
-	html_moment(b, s->lead.since);
-	buf_printf(b, "</dd>\n<dt>Term</dt><dd>%lld</dd>\n", (long long)s->lead.term);
+	buf_adds(b, "</dd>\n");
+	if (s->lead.role == MSG_LEADER) {
+		buf_adds(b, "<dt>Since</dt><dd>");
+		html_moment(b, s->lead.since);
+		buf_printf(b, "</dd>\n<dt>Term</dt><dd>%lld</dd>\n", (long long)s->lead.term);
+	}
 	if (s->has_wan)
 		buf_printf(b, "<dt>Epoch</dt><dd>%lld</dd>\n<dt>Sequence</dt><dd>%lld</dd>\n",
 			   (long long)s->wan.epoch, (long long)s->wan.sequence);
