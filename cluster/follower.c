@@ -164,7 +164,11 @@ hear_wan(struct follower *f, const struct msg_wan *wan, int64_t now_ms)
 {
 	enum follow_verdict verdict = judge(f, wan, now_ms);
 
-	if (verdict == FOLLOW_OLD || verdict == FOLLOW_FOREIGN)
+	/* the ConfigMap's news and the publisher's cross each other: an old one is no warning */
+	if (verdict == FOLLOW_OLD)
+		metrics_add(f->metrics, METRIC_MESSAGES_DROPPED, 1, follow_verdict_name(verdict),
+			    NULL, NULL);
+	else if (verdict == FOLLOW_FOREIGN)
 		drop(f, follow_verdict_name(verdict), now_ms);
 }
 

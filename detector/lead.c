@@ -244,6 +244,10 @@ tell_lead(struct lead *l, bool began, int64_t now_ms)
 {
 	char note[256];
 
+	if (began)
+		log_info("this pod leads now", LOG_I("term", leader_term(l->leader)));
+	else
+		log_info("this pod leads no more", LOG_S("reason", leader_reason(l->leader)));
 	snprintf(
 		note, sizeof(note),
 		began ? "This pod leads now (term %lld): it finds the WAN address and publishes it."

@@ -125,6 +125,39 @@ START_TEST(a_repetition_is_no_news)
 }
 END_TEST
 
+/* It heard of a new leader before the detector knew that it is none: then nobody repeats it. */
+START_TEST(what_the_updater_heard_first_is_shown_in_the_end)
+{
+	struct msg old = sample_wan(12000), news = old, lead = sample_lead();
+
+	news.wan.epoch++;
+	news.wan.ipv4.address = sample_address("198.20.0.8");
+	for (int i = 0; i < 2; i++) {
+		webd_state_take(state, WEBD_UPDATER, &news, SAMPLE_NOW);
+		webd_state_take(state, WEBD_DETECTOR, &old, SAMPLE_NOW);
+		ck_assert_int_eq(state->wan.epoch, old.wan.epoch);
+		if (i == 0) {
+			lead.lead.role = MSG_STANDBY;
+			webd_state_take(state, WEBD_DETECTOR, &lead, SAMPLE_NOW + 5);
+			lead.lead.role = MSG_LEADER;
+		} else {
+			webd_state_link(state, WEBD_DETECTOR, false);
+		}
+		ck_assert_int_eq(state->wan.epoch, news.wan.epoch);
+		ck_assert_int_eq(webd_confirmed_age(state, ADDRESS_IPV4, SAMPLE_NOW + 5), 12005);
+		webd_state_take(state, WEBD_DETECTOR, &lead, SAMPLE_NOW + 5);
+		webd_state_take(state, WEBD_DETECTOR, &old, SAMPLE_NOW + 5);
+	}
+	/* what is older than what is shown is not */
+	webd_state_link(state, WEBD_DETECTOR, true);
+	webd_state_take(state, WEBD_DETECTOR, &lead, SAMPLE_NOW);
+	webd_state_take(state, WEBD_UPDATER, &old, SAMPLE_NOW);
+	webd_state_take(state, WEBD_DETECTOR, &news, SAMPLE_NOW);
+	webd_state_link(state, WEBD_DETECTOR, false);
+	ck_assert_int_eq(state->wan.epoch, news.wan.epoch);
+}
+END_TEST
+
 /* The updater has not heard of a change yet: its word does not count for the new address. */
 START_TEST(in_sync_means_with_the_address_published_now)
 {
@@ -409,6 +442,7 @@ main(void)
 	tcase_add_test(tc, ages_make_stale);
 	tcase_add_test(tc, a_dead_link_is_told);
 	tcase_add_test(tc, a_repetition_is_no_news);
+	tcase_add_test(tc, what_the_updater_heard_first_is_shown_in_the_end);
 	tcase_add_test(tc, in_sync_means_with_the_address_published_now);
 	tcase_add_test(tc, extra_values_do_not_match);
 	tcase_add_test(tc, a_reload_keeps_what_stays);

@@ -122,12 +122,10 @@ webd_holder(const struct webd_state *s)
 	return s->has_wan ? s->wan.holder : "";
 }
 
-/* The detector that leads knows more, and sooner, than the updater that follows it. */
+/* now_ms: of its arrival. */
 static void
-take_wan(struct webd_state *s, enum webd_link link, const struct msg_wan *w, int64_t now_ms)
+show_wan(struct webd_state *s, enum webd_link link, const struct msg_wan *w, int64_t now_ms)
 {
-	if (link == WEBD_UPDATER && webd_leads(s, now_ms))
-		return;
 	s->wan = *w;
 	s->wan_link = link;
 	s->has_wan = true;
@@ -137,9 +135,41 @@ take_wan(struct webd_state *s, enum webd_link link, const struct msg_wan *w, int
 		s->version++;
 }
 
+/* The detector that leads knows more, and sooner, than the updater that follows it. */
+static void
+take_wan(struct webd_state *s, enum webd_link link, const struct msg_wan *w, int64_t now_ms)
+{
+	if (link != WEBD_UPDATER || !webd_leads(s, now_ms)) {
+		show_wan(s, link, w, now_ms);
+		return;
+	}
+	s->passed = *w;
+	s->passed_ms = now_ms;
+	s->has_passed = true;
+}
+
+/* Did the one say what the other says, or something newer? */
+static bool
+is_as_new(const struct msg_wan *a, const struct msg_wan *b)
+{
+	return strcmp(a->uid, b->uid) != 0 || a->epoch > b->epoch ||
+	       (a->epoch == b->epoch && a->sequence >= b->sequence);
+}
+
+/* The updater may have heard of a new leader before the detector knew that it is none. */
+static void
+show_passed(struct webd_state *s)
+{
+	if (s->has_passed && is_as_new(&s->passed, &s->wan))
+		show_wan(s, WEBD_UPDATER, &s->passed, s->passed_ms);
+	s->has_passed = false;
+}
+
 static void
 take_lead(struct webd_state *s, const struct msg_lead *l)
 {
+	if (l->role != MSG_LEADER)
+		show_passed(s);
 	s->lead = *l;
 	s->has_lead = true;
 	if (is_news(&s->lead_text, msg_encode_lead(l)))
@@ -229,6 +259,8 @@ webd_state_link(struct webd_state *s, enum webd_link link, bool connected)
 		return;
 	s->links[link].connected = connected;
 	s->links[link].stale |= !connected;
+	if (link == WEBD_DETECTOR && !connected)
+		show_passed(s);
 	s->version++;
 }
 

@@ -63,9 +63,12 @@ struct webd_state {
 	int64_t started_ms;
 	bool draining;
 	struct webd_link_state links[WEBD_LINK__MAX];
-	bool has_wan, has_lead, has_cluster;
+	bool has_wan, has_lead, has_cluster, has_passed;
 	enum webd_link wan_link; /* the link that brought it */
-	struct msg_wan wan;      /* its ages are as of the message: see webd_confirmed_age() */
+	/* The updater's last one that was passed over for the detector's, and when that came. */
+	struct msg_wan passed;
+	int64_t passed_ms;
+	struct msg_wan wan; /* its ages are as of the message: see webd_confirmed_age() */
 	int64_t confirmed_ms[ADDRESS_FAMILY__MAX], checked_ms[ADDRESS_FAMILY__MAX]; /* -1: never */
 	struct msg_lead lead;
 	struct msg_cluster cluster; /* from the updater, where there is one */

@@ -41,8 +41,8 @@ class Cluster:
         others = [self.start(n, **changes) for n in (2, 3)]
         for one in (first, *others):
             one.wait_in_sync()
-        wait_for(lambda: all(i.state()["cluster"]["connected"] for i in others),
-                 "the others hear the leader", evidence=self.evidence)
+        wait_for(lambda: all(i.state()["cluster"]["connected"] and i.holder() == first.node
+                             for i in others), "the others hear the leader", evidence=self.evidence)
         return [first, *others]
 
     def gandi_gate(self):

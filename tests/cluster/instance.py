@@ -83,6 +83,10 @@ class Instance(esddns.System):
         leader = self.state()["leader"]
         return leader and leader["role"]
 
+    def holder(self):
+        """The node that leads, as this one sees it."""
+        return self.state()["leader"]["holder"].rpartition("_")[0]
+
     def leads(self):
         return self.role() == "leader"
 
