@@ -279,6 +279,8 @@ static void
 retry_with_token(struct records *r, int64_t now_ms)
 {
 	r->token_changed = false;
+	if (r->writers != NULL)
+		writers_check(r->writers, now_ms);
 	for (size_t i = 0; i < r->n; i++) {
 		struct record *rec = r->list[i];
 		struct plan_settings settings =
@@ -474,8 +476,11 @@ records_next_deadline(const struct records *r, int64_t now_ms)
 }
 
 void
-records_join(struct records *r, struct writers *writers, struct events *events)
+records_join(struct records *r, struct writers *writers, struct events *events,
+	     void (*take_news)(void *arg), void *arg)
 {
+	r->take_news = take_news;
+	r->news_arg = arg;
 	r->writers = writers;
 	r->events = events;
 }
