@@ -614,6 +614,33 @@ START_TEST(a_failure_of_another_whose_claim_was_missed_counts_as_one)
 }
 END_TEST
 
+/* After a start nobody knows how old a claim is. */
+START_TEST(what_is_seen_first_counts_from_then)
+{
+	start_with(&settings, _i % 2);
+	set_key(A, false, _i / 2, false);
+	ck_assert_int_eq(object().request, WRITER_REQUEST_NONE);
+	ck_assert_int_eq(wait_for_request(WRITER_REQUEST_CLAIM, 60000), WRITER_CLAIM_MS);
+}
+END_TEST
+
+START_TEST(new_settings_are_used)
+{
+	struct writer_settings s = settings;
+
+	start(false);
+	publish(B);
+	object();
+	s.observe = true;
+	writer_configure(&w, &s);
+	tick();
+	is_quiet_for(DELAY + SPREAD);
+	writer_configure(&w, &settings);
+	random_number = 100;
+	ck_assert_int_eq(tick().request, WRITER_REQUEST_CLAIM);
+}
+END_TEST
+
 START_TEST(the_loser_of_a_claim_reads_again_and_waits)
 {
 	start(false);
@@ -680,7 +707,7 @@ START_TEST(an_error_of_another_address_stops_nothing)
 	set_key(A, false, false, false);
 	view.key.attention = true;
 	object();
-	is_quiet_for(2 * SPREAD);
+	is_quiet_for(2 * SPREAD + WRITER_CLAIM_MS);
 	random_number = 1000;
 	publish(B);
 	object();
@@ -1170,6 +1197,8 @@ add_backups(TCase *tc)
 	tcase_add_test(tc, who_sees_it_in_sync_again_does_nothing);
 	tcase_add_loop_test(tc, the_next_claim_is_at_least_half_a_minute_later, 0, 4);
 	tcase_add_test(tc, a_failure_of_another_whose_claim_was_missed_counts_as_one);
+	tcase_add_loop_test(tc, what_is_seen_first_counts_from_then, 0, 4);
+	tcase_add_test(tc, new_settings_are_used);
 	tcase_add_test(tc, the_loser_of_a_claim_reads_again_and_waits);
 	tcase_add_test(tc, a_refused_patch_without_a_cause_is_not_repeated_in_a_hurry);
 	tcase_add_test(tc, an_error_that_needs_a_person_stops_claims);

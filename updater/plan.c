@@ -156,40 +156,12 @@ clear_failure(struct plan *p, struct plan_actions *actions)
 
 /* --- what a read means --------------------------------------------------------------- */
 
-/* Exactly the wanted value and TTL; further values are drift too. */
-static bool
-matches(const struct plan *p, const struct provider_record *found)
-{
-	struct address value;
-
-	if (!found->exists || found->total == 0 || found->total != found->nvalues ||
-	    found->ttl != p->settings.ttl)
-		return false;
-	for (size_t i = 0; i < found->nvalues; i++)
-		if (!address_parse_text(found->values[i], &value) ||
-		    !address_equal(&value, &p->wanted))
-			return false;
-	return true;
-}
-
-static bool
-same_record(const struct provider_record *a, const struct provider_record *b)
-{
-	if (a->exists != b->exists || a->total != b->total || a->nvalues != b->nvalues ||
-	    a->ttl != b->ttl)
-		return false;
-	for (size_t i = 0; i < a->nvalues; i++)
-		if (strcmp(a->values[i], b->values[i]) != 0)
-			return false;
-	return true;
-}
-
 /* Note a difference once, not at each check that finds it again. */
 static void
 note_difference(struct plan *p, enum plan_note note, struct plan_actions *actions)
 {
 	if (p->told && address_equal(&p->told_wanted, &p->wanted) &&
-	    same_record(&p->told_found, &p->found))
+	    provider_same(&p->told_found, &p->found))
 		return;
 	actions->notes |= note;
 	p->told = true;
@@ -197,37 +169,11 @@ note_difference(struct plan *p, enum plan_note note, struct plan_actions *action
 	p->told_found = p->found;
 }
 
-/*
- * What is never written, although a laboratory's detector may publish reserved
- * addresses (detector.allow_reserved): what cannot be the address of a host
- * that others reach, in no network. NULL, or the end of a sentence.
- */
-static const char *
-never_written(const struct address *a)
-{
-	static const uint8_t zeros[15];
-
-	if (a->family == ADDRESS_IPV6) {
-		if (a->bytes[0] == 0xff)
-			return "is a multicast address";
-		if (memcmp(a->bytes, zeros, 15) == 0 && a->bytes[15] <= 1)
-			return a->bytes[15] ? "is the loopback address" : "is no address";
-		return NULL;
-	}
-	if (a->bytes[0] == 0)
-		return "is no address";
-	if (a->bytes[0] == 127)
-		return "is a loopback address";
-	if (a->bytes[0] >= 224)
-		return a->bytes[0] < 240 ? "is a multicast address" : "is in no network";
-	return NULL;
-}
-
 /* May the wanted address be written now? If not, why says so. */
 static bool
 may_write(struct plan *p, int64_t now_ms)
 {
-	const char *refusal = never_written(&p->wanted);
+	const char *refusal = provider_refusal(&p->wanted);
 	char text[ADDRESS_TEXT_MAX], span[32];
 
 	p->why_type = "unconfirmed";
@@ -331,7 +277,7 @@ judge(struct plan *p, bool read_back, uint32_t jitter, int64_t now_ms, struct pl
 		clear_failure(p, actions);
 		return;
 	}
-	if (matches(p, &p->found)) {
+	if (provider_matches(&p->found, &p->wanted, p->settings.ttl)) {
 		accept(p, now_ms, actions);
 		return;
 	}

@@ -62,3 +62,50 @@ provider_auth_of(const char *name)
 		return PROVIDER_APIKEY;
 	return PROVIDER_AUTH__MAX;
 }
+
+bool
+provider_matches(const struct provider_record *found, const struct address *wanted, int64_t ttl)
+{
+	struct address value;
+
+	if (!found->exists || found->total == 0 || found->total != found->nvalues ||
+	    found->ttl != ttl)
+		return false;
+	for (size_t i = 0; i < found->nvalues; i++)
+		if (!address_parse_text(found->values[i], &value) || !address_equal(&value, wanted))
+			return false;
+	return true;
+}
+
+bool
+provider_same(const struct provider_record *a, const struct provider_record *b)
+{
+	if (a->exists != b->exists || a->total != b->total || a->nvalues != b->nvalues ||
+	    a->ttl != b->ttl)
+		return false;
+	for (size_t i = 0; i < a->nvalues; i++)
+		if (strcmp(a->values[i], b->values[i]) != 0)
+			return false;
+	return true;
+}
+
+const char *
+provider_refusal(const struct address *a)
+{
+	static const uint8_t zeros[15];
+
+	if (a->family == ADDRESS_IPV6) {
+		if (a->bytes[0] == 0xff)
+			return "is a multicast address";
+		if (memcmp(a->bytes, zeros, 15) == 0 && a->bytes[15] <= 1)
+			return a->bytes[15] ? "is the loopback address" : "is no address";
+		return NULL;
+	}
+	if (a->bytes[0] == 0)
+		return "is no address";
+	if (a->bytes[0] == 127)
+		return "is a loopback address";
+	if (a->bytes[0] >= 224)
+		return a->bytes[0] < 240 ? "is a multicast address" : "is in no network";
+	return NULL;
+}

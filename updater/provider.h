@@ -96,6 +96,17 @@ void provider_request_clear(struct provider_request *request);
 void provider_fail(struct provider_result *out, enum provider_outcome outcome,
 		   const char *error_type, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+/* Is it exactly the wanted value and TTL? Further values are drift too. */
+bool provider_matches(const struct provider_record *found, const struct address *wanted,
+		      int64_t ttl);
+/* Do both have the same values, in the same order, and TTL? */
+bool provider_same(const struct provider_record *a, const struct provider_record *b);
+/*
+ * What is never written, although a laboratory's detector may publish reserved
+ * addresses (detector.allow_reserved): what cannot be the address of a host
+ * that others reach, in no network. NULL, or the end of a sentence.
+ */
+const char *provider_refusal(const struct address *a);
 /* PROVIDER_AUTH__MAX if the name is neither "bearer" nor "apikey". */
 enum provider_auth provider_auth_of(const char *name);
 

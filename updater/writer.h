@@ -133,8 +133,7 @@ struct writer_actions {
 	int64_t timeout_ms;
 	char uid[MSG_UID_MAX];   /* to be tested */
 	int64_t epoch, sequence; /* to be tested by a claim */
-	uint64_t old_stamp;      /* of the text to be tested; 0: the key must be absent, or is
-				    overwritten      untested where that cannot be said */
+	uint64_t old_stamp;      /* of the text to be tested; 0: the key must be absent */
 	struct address value;    /* of a claim */
 
 	bool run;                  /* check now, unless a check is under way */

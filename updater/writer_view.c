@@ -52,7 +52,8 @@ is_replaced(const struct writer *w, uint64_t stamp)
 
 /*
  * Another node's claim is seen, or what it came to where the claim itself was
- * not: it counts from now. A report of success needs no time to itself.
+ * not: it counts from now, also at the start, where its age is not known. A report
+ * of success needs no time to itself.
  */
 static void
 notice_other(struct writer *w, const struct writer_key *old, const struct writer_key *new)
@@ -61,9 +62,6 @@ notice_other(struct writer *w, const struct writer_key *old, const struct writer
 		     old->claimed_at == new->claimed_at &&address_equal(&old->value, &new->value);
 
 	if (!new->exists || new->mine || new->in_sync || known)
-		return;
-	/* what stood there at the start may be old; a claim at work is waited for all the same */
-	if (!new->pending && old->stamp == 0)
 		return;
 	w->other = (struct writer_claim){ w->now_ms, w->view.epoch, new->value };
 }
