@@ -46,6 +46,7 @@ struct http_request {
 	size_t body_len;
 	enum address_family family; /* of the connection; ADDRESS_NONE: either */
 	bool fresh;                 /* a new connection, closed afterwards */
+	bool stable_source;         /* with fresh: from no temporary IPv6 address of the host */
 	const char *ca_file;        /* or NULL for the system's */
 	size_t body_max;            /* bytes of the answer's body */
 	int64_t timeout_ms;

@@ -9,6 +9,7 @@
 #include "common/http_private.h"
 #include "common/mem.h"
 #include "common/resolve.h"
+#include "common/socket.h"
 
 /* how long curl may keep the parsed certificates: parsing them anew takes some 30 ms of CPU */
 #define CA_CACHE_S 3600L
@@ -71,9 +72,18 @@ on_header(char *data, size_t size, size_t n, void *arg)
 	return len;
 }
 
+static int
+keep_stable(void *arg, curl_socket_t fd, curlsocktype purpose)
+{
+	(void)arg;
+	(void)purpose;
+	socket_prefer_stable(fd);
+	return CURL_SOCKOPT_OK;
+}
+
 /* A refusal of the system's is no reason not to connect. */
 static int
-on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
+keep_alive(void *arg, curl_socket_t fd, curlsocktype purpose)
 {
 	static const struct {
 		int level, option, value;
@@ -200,7 +210,9 @@ set_connection(struct http_call *call, const struct http_request *request)
 	char *to;
 
 	if (request->keepalive)
-		HTTP_SET(call, CURLOPT_SOCKOPTFUNCTION, on_socket);
+		HTTP_SET(call, CURLOPT_SOCKOPTFUNCTION, keep_alive);
+	else if (request->stable_source)
+		HTTP_SET(call, CURLOPT_SOCKOPTFUNCTION, keep_stable);
 	if (request->connect_host == NULL)
 		return;
 	to = mem_printf("::%s%s%s:%s", v6 ? "[" : "", call->host, v6 ? "]" : "", call->port);

@@ -46,6 +46,15 @@ static const struct metric_family families[METRIC__MAX] = {
 	[METRIC_WAN_IP_DISAGREEMENTS] =
 		COUNTER("wan_ip_disagreements", "Answers that the agreed address contradicts.",
 			LABELS1("service")),
+	[METRIC_WAN_IP_ANSWERS] =
+		COUNTER("wan_ip_answers", "Answers with a usable address, right or wrong.",
+			LABELS1("service")),
+	[METRIC_WAN_IP_ERRORS] =
+		COUNTER("wan_ip_errors", "Questions without a usable answer, by reason.",
+			LABELS2("service", "reason")),
+	[METRIC_WAN_IP_SOURCE_SECONDS] = COUNTER(
+		"wan_ip_source_seconds", "Time that all answers and failures of a service took.",
+		LABELS1("service"), .unit = "seconds"),
 	[METRIC_WAN_IP_ROUNDS] =
 		COUNTER("wan_ip_rounds", "Rounds by their outcome.", LABELS2("family", "verdict")),
 	[METRIC_CURRENT_WAN_IP] =
@@ -74,6 +83,8 @@ static const struct metric_family families[METRIC__MAX] = {
 		      "1 while the record cannot be kept right without a person.",
 		      LABELS2("domain", "record_type")),
 	[METRIC_UNIT_UP] = GAUGE("unit_up", "1 while the unit is active.", LABELS1("unit")),
+	[METRIC_UNIT_STATE] = GAUGE("unit_state", "1 for the state that the unit is in.",
+				    LABELS2("unit", "state")),
 	[METRIC_UNIT_RESTARTS] =
 		COUNTER("unit_restarts", "Automatic restarts of the unit.", LABELS1("unit")),
 	[METRIC_UNIT_MEMORY] = GAUGE("unit_memory_bytes", "Resident memory of the unit's process.",
@@ -84,6 +95,19 @@ static const struct metric_family families[METRIC__MAX] = {
 			LABELS1("unit"), .unit = "seconds"),
 	[METRIC_MESSAGES_DROPPED] = COUNTER(
 		"messages_dropped", "Messages of the bus that were refused.", LABELS1("reason")),
+	[METRIC_LEADER] = GAUGE("leader", "1 while this instance leads and detects.", .nlabels = 0),
+	[METRIC_LEADER_CHANGES] =
+		COUNTER("leader_changes", "How often this instance began to lead.", .nlabels = 0),
+	[METRIC_API_REQUESTS] = COUNTER("api_requests", "Requests to the Kubernetes API server.",
+					LABELS1("component")),
+	[METRIC_CONFIGMAP_WATCHED] =
+		GAUGE("configmap_watched", "1 while the ConfigMap is watched.", .nlabels = 0),
+	[METRIC_FOLLOWERS] = GAUGE(
+		"followers", "Pods that listen to the leader, as it counts them.", .nlabels = 0),
+	[METRIC_LOADBALANCER_IP] =
+		GAUGE("loadbalancer_ip_info",
+		      "An address of the load balancer in front of the cluster; always 1.",
+		      LABELS1("ip_address")),
 	[METRIC_LOG_DROPPED] = COUNTER("log_lines_dropped", "Log lines that nobody took in time.",
 				       LABELS1("unit")),
 	[METRIC_BUILD_INFO] =

@@ -18,30 +18,40 @@
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 enum metric {
-	METRIC_DNS_UPDATES,          /* domain, record_type */
-	METRIC_DNS_UPDATE_FAILURES,  /* domain, record_type, error_type */
-	METRIC_DNS_UPDATE_DURATION,  /* domain */
-	METRIC_LAST_DNS_UPDATE,      /* domain */
-	METRIC_WAN_IP_CHANGES,       /* - */
-	METRIC_WAN_IP_FAILURES,      /* service */
-	METRIC_WAN_IP_DURATION,      /* - */
-	METRIC_WAN_IP_DISAGREEMENTS, /* service: answers that the agreed address contradicts */
-	METRIC_WAN_IP_ROUNDS,        /* family, verdict */
-	METRIC_CURRENT_WAN_IP,       /* ip_address */
-	METRIC_SERVICE_HEALTH,       /* component */
-	METRIC_STATE_POLL_TIMESTAMP, /* - */
-	METRIC_STATE_IN_SYNC,        /* domain */
-	METRIC_DNS_RECORD_MATCHES,   /* domain */
-	METRIC_ENDPOINT_REQUESTS,    /* method, endpoint, status */
-	METRIC_ENDPOINT_DURATION,    /* method, endpoint */
-	METRIC_RECORD_ATTENTION,     /* domain, record_type: 1 while a person is needed */
-	METRIC_UNIT_UP,              /* unit */
-	METRIC_UNIT_RESTARTS,        /* unit */
-	METRIC_UNIT_MEMORY,          /* unit */
-	METRIC_UNIT_CPU,             /* unit */
-	METRIC_MESSAGES_DROPPED,     /* reason */
-	METRIC_LOG_DROPPED,          /* unit */
-	METRIC_BUILD_INFO,           /* version */
+	METRIC_DNS_UPDATES,           /* domain, record_type */
+	METRIC_DNS_UPDATE_FAILURES,   /* domain, record_type, error_type */
+	METRIC_DNS_UPDATE_DURATION,   /* domain */
+	METRIC_LAST_DNS_UPDATE,       /* domain */
+	METRIC_WAN_IP_CHANGES,        /* - */
+	METRIC_WAN_IP_FAILURES,       /* service */
+	METRIC_WAN_IP_DURATION,       /* - */
+	METRIC_WAN_IP_DISAGREEMENTS,  /* service: answers that the agreed address contradicts */
+	METRIC_WAN_IP_ANSWERS,        /* service: usable ones */
+	METRIC_WAN_IP_ERRORS,         /* service, reason */
+	METRIC_WAN_IP_SOURCE_SECONDS, /* service: for answers and failures */
+	METRIC_WAN_IP_ROUNDS,         /* family, verdict */
+	METRIC_CURRENT_WAN_IP,        /* ip_address */
+	METRIC_SERVICE_HEALTH,        /* component */
+	METRIC_STATE_POLL_TIMESTAMP,  /* - */
+	METRIC_STATE_IN_SYNC,         /* domain */
+	METRIC_DNS_RECORD_MATCHES,    /* domain */
+	METRIC_ENDPOINT_REQUESTS,     /* method, endpoint, status */
+	METRIC_ENDPOINT_DURATION,     /* method, endpoint */
+	METRIC_RECORD_ATTENTION,      /* domain, record_type: 1 while a person is needed */
+	METRIC_UNIT_UP,               /* unit */
+	METRIC_UNIT_STATE,            /* unit, state: 1 for the one it is in */
+	METRIC_UNIT_RESTARTS,         /* unit */
+	METRIC_UNIT_MEMORY,           /* unit */
+	METRIC_UNIT_CPU,              /* unit */
+	METRIC_MESSAGES_DROPPED,      /* reason */
+	METRIC_LEADER,                /* - */
+	METRIC_LEADER_CHANGES,        /* - */
+	METRIC_API_REQUESTS,          /* component: to the Kubernetes API server */
+	METRIC_CONFIGMAP_WATCHED,     /* - */
+	METRIC_FOLLOWERS,             /* - */
+	METRIC_LOADBALANCER_IP,       /* ip_address */
+	METRIC_LOG_DROPPED,           /* unit */
+	METRIC_BUILD_INFO,            /* version */
 	METRIC__MAX
 };
 

@@ -13,6 +13,7 @@ enum way { WAY_HTTP, WAY_STUN, WAY__MAX };
 struct operator_tally {
 	struct address said[WAY__MAX]; /* by way; ADDRESS_NONE: nothing that counts */
 	bool split[WAY__MAX];          /* contradicts itself within the way */
+	bool pending[WAY__MAX];        /* has a source that may answer yet */
 };
 
 /* How many operators name one address. */
@@ -114,6 +115,7 @@ take_ballot(struct agreement *out, struct operator_tally *tallies, const struct 
 
 	if (!v)
 		return;
+	tallies[index].pending[way_of(b->kind)] |= b->pending;
 	if (b->duration_ms > v->duration_ms)
 		v->duration_ms = b->duration_ms;
 	if (is_known(&b->answer))
@@ -215,6 +217,61 @@ hold_for_ways(struct agreement *out, const struct address said[WAY__MAX], const 
 	    address_format(&said[WAY_STUN], b, sizeof(b)), stays);
 }
 
+/* What may come of a way until nothing of it is pending any more. */
+enum outlook {
+	OUTLOOK_FIRM,   /* a majority for the winner, or none */
+	OUTLOOK_SILENT, /* no majority at all */
+	OUTLOOK_OPEN    /* perhaps a majority for something else */
+};
+
+static enum outlook
+outlook_of_way(const struct operator_tally *tallies, size_t n, enum way way,
+	       const struct address *winner)
+{
+	unsigned operators = 0, pending = 0, firm = 0;
+	struct address said;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct operator_tally *t = &tallies[i];
+
+		operators += is_known(&t->said[way]) || t->pending[way];
+		pending += t->pending[way];
+		firm += address_equal(&t->said[way], winner) && !t->split[way] && !t->pending[way];
+	}
+	if (pending == 0 && majority_of_way(tallies, n, way, &said))
+		return address_equal(&said, winner) ? OUTLOOK_FIRM : OUTLOOK_OPEN;
+	if (pending == 0 || operators < 2)
+		return OUTLOOK_SILENT;
+	return firm > operators / 2 ? OUTLOOK_FIRM : OUTLOOK_OPEN;
+}
+
+/*
+ * Can no pending ballot change the agreement? Those may agree on something
+ * else and outvote it, or be the way that contradicts the other.
+ */
+static bool
+is_final(const struct agreement *out, const struct operator_tally *tallies)
+{
+	const struct address *winner = &out->address;
+	unsigned firm = 0, others = 0;
+	enum outlook http = outlook_of_way(tallies, out->nvotes, WAY_HTTP, winner);
+	enum outlook stun = outlook_of_way(tallies, out->nvotes, WAY_STUN, winner);
+
+	for (size_t i = 0; i < out->nvotes; i++) {
+		const struct msg_vote *v = &out->votes[i];
+
+		if (tallies[i].pending[WAY_HTTP] || tallies[i].pending[WAY_STUN])
+			others++;
+		else if (counts(v) && address_equal(&v->answer, winner))
+			firm++;
+		else if (counts(v))
+			others++;
+	}
+	return firm >= out->needed && firm > others &&
+	       (http == OUTLOOK_SILENT || stun == OUTLOOK_SILENT ||
+		(http == OUTLOOK_FIRM && stun == OUTLOOK_FIRM));
+}
+
 /* Nothing has enough votes: say how far it came. */
 static void
 explain_shortage(struct agreement *out, const struct candidate best[2], const char *stays)
@@ -273,6 +330,7 @@ decide(struct agreement *out, const struct operator_tally *tallies, const struct
 	}
 	out->verdict = AGREEMENT_AGREED;
 	out->address = best[0].address;
+	out->final = is_final(out, tallies);
 }
 
 void

@@ -22,8 +22,10 @@ enum source_kind { SOURCE_HTTPS, SOURCE_HTTP, SOURCE_STUN, SOURCE_STUN_TCP, SOUR
 struct ballot {
 	const char *operator; /* who runs the source: sources of one operator are one vote */
 	enum source_kind kind;
+	bool pending;          /* it may answer yet */
 	struct address answer; /* ADDRESS_NONE: see error */
 	char error[96];        /* why there is no answer, as a phrase; else "" */
+	const char *reason;    /* the same as a label for metrics; NULL: it was not waited for */
 	int64_t duration_ms;
 };
 
@@ -41,6 +43,7 @@ enum agreement_verdict {
 struct agreement {
 	enum agreement_verdict verdict;
 	struct address address; /* ADDRESS_NONE unless agreed */
+	bool final;             /* agreed, whatever the pending ballots will say */
 	/*
 	 * Operators: asked; with an answer that counts; for the address (where
 	 * held: for the one named most); needed for a verdict.

@@ -161,6 +161,8 @@ read_all(const cJSON *part, struct detector_config *c)
 		why = check_operators(c, ADDRESS_IPV4);
 	if (!why)
 		why = check_operators(c, ADDRESS_IPV6);
+	if (!why)
+		c->cluster = cluster_config_read(part, &why);
 	return why;
 }
 
@@ -190,6 +192,7 @@ detector_config_free(struct detector_config *c)
 	free(c->runtime_dir);
 	free(c->state_dir);
 	free(c->ca_file);
+	cluster_config_free(c->cluster);
 	free(c);
 }
 

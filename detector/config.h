@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cluster/config.h"
 #include "common/address.h"
 #include "detector/agreement.h"
 #include "detector/answer.h"
@@ -36,6 +37,7 @@ struct detector_config {
 	struct agreement_limits agreement;
 	size_t nsources;
 	struct detector_source sources[DETECTOR_SOURCES_MAX];
+	struct cluster_config *cluster; /* owned */
 };
 
 /*

@@ -23,8 +23,9 @@
 #include "ipc/channel.h"
 
 /*
- * How long a round goes on once enough operators agree on a new address: who
- * has not answered by then cannot hold up the news, and is not blamed.
+ * How long a round goes on once operators agree on a new address and no other
+ * answer could change that: who has not answered by then cannot hold up the
+ * news, and is not blamed.
  */
 #define GRACE_MS 1000
 
@@ -48,9 +49,13 @@ struct detector {
 	struct report *report;
 	struct netwatch *netwatch;
 	struct watch watches[ADDRESS_FAMILY__MAX]; /* [ADDRESS_NONE] is not used */
+	bool working;                              /* this pod leads: its watches are at work */
+	bool stopping;
 	bool stop;
 	int status;
 };
+
+static const bool all_families[ADDRESS_FAMILY__MAX] = { false, true, true };
 
 static uint32_t
 random_number(void)
@@ -168,7 +173,9 @@ describe_family(const struct msg_wan_family *f, const char *name, char *out, siz
 
 	if (*out)
 		append(out, size, "; ");
-	if (f->state == MSG_WAN_AGREED)
+	if (f->state == MSG_WAN_AGREED && !*address)
+		append(out, size, "the %s address is agreed on and about to be published", name);
+	else if (f->state == MSG_WAN_AGREED)
 		append(out, size, "%s, agreed by %u of %u", address, f->agreed, f->asked);
 	else if (f->state == MSG_WAN_UNKNOWN && *address)
 		append(out, size, "%s from an earlier run, not confirmed yet", address);
@@ -181,10 +188,11 @@ describe_family(const struct msg_wan_family *f, const char *name, char *out, siz
 static void
 tell_status(struct detector *d)
 {
-	char line[1024] = "", *state = publisher_state(d->publisher, clock_now());
+	char line[1024], *state = publisher_state(d->publisher, clock_now());
 
+	publisher_standby(d->publisher, line, sizeof(line));
 	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++)
-		if (d->watches[f].wanted)
+		if (d->working && d->watches[f].wanted)
 			describe_family(publisher_family(d->publisher, f),
 					f == ADDRESS_IPV4 ? "IPv4" : "IPv6", line, sizeof(line));
 	channel_status(d->channel, *line ? line : "no record needs an address");
@@ -203,7 +211,7 @@ judge(const struct detector *d, const struct watch *w, struct agreement *out)
 	agreement_judge(&d->config->agreement, ballots, n, &w->rounds.published, out);
 }
 
-/* Do the votes that are there already agree on something new, and did the rest have its grace? */
+/* Do the votes agree for good on something new, and did the rest have its grace? */
 static bool
 is_decided(const struct detector *d, struct watch *w, int64_t now_ms)
 {
@@ -212,7 +220,7 @@ is_decided(const struct detector *d, struct watch *w, int64_t now_ms)
 	if (probe_ended(w->probe))
 		return true;
 	judge(d, w, &a);
-	if (a.verdict != AGREEMENT_AGREED || address_equal(&a.address, &w->rounds.published))
+	if (!a.final || address_equal(&a.address, &w->rounds.published))
 		w->decided_ms = CLOCK_NEVER;
 	else if (w->decided_ms == CLOCK_NEVER)
 		w->decided_ms = now_ms;
@@ -253,6 +261,8 @@ end_round(struct detector *d, struct watch *w, int64_t now_ms)
 
 	judge(d, w, &a);
 	round.agreement = &a;
+	round.ballots = probe_ballots(w->probe, &round.nballots);
+	round.allow_reserved = d->config->agreement.allow_reserved;
 	if (a.verdict == AGREEMENT_AGREED)
 		round.right = a.address;
 	round.complete = probe_ended(w->probe);
@@ -326,7 +336,7 @@ static void
 trigger_all(struct detector *d, enum rounds_event_type type, const bool *families, int64_t now_ms)
 {
 	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++)
-		if (d->watches[f].wanted && families[f])
+		if (d->working && d->watches[f].wanted && families[f])
 			step(d, &d->watches[f], type, NULL, now_ms);
 }
 
@@ -338,11 +348,55 @@ reload_watch(struct detector *d, struct watch *w, int64_t now_ms)
 	bool wanted = d->config->families[w->family];
 	const struct msg_wan_family *known = publisher_family(d->publisher, w->family);
 
+	if (!d->working)
+		wanted = false; /* until it leads */
 	if (wanted && w->wanted)
 		rounds_reload(&w->rounds, &limits, now_ms);
 	else if (wanted)
 		rounds_init(&w->rounds, &limits, &known->address, now_ms);
 	w->wanted = wanted;
+}
+
+/* Leading begins or ends: from what was published before, or with everything under way. */
+static void
+take_lead(struct detector *d, bool working, int64_t now_ms)
+{
+	d->working = working;
+	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++) {
+		watch_cancel(&d->watches[f]);
+		d->watches[f].wanted = false;
+		reload_watch(d, &d->watches[f], now_ms);
+	}
+	tell_status(d);
+}
+
+static void
+follow_lead(struct detector *d, int64_t now_ms)
+{
+	enum publisher_event event;
+
+	while ((event = publisher_next(d->publisher, now_ms)) != PUBLISHER_NOTHING) {
+		if (event == PUBLISHER_OFF)
+			d->stop = true;
+		else if (event == PUBLISHER_KEPT)
+			tell_status(d);
+		else
+			take_lead(d, event == PUBLISHER_BEGAN, now_ms);
+	}
+	/* the local deadline holds, whatever was or was not heard */
+	if (d->working && !publisher_active(d->publisher, now_ms))
+		take_lead(d, false, now_ms);
+}
+
+static void
+begin_stop(struct detector *d, int64_t now_ms)
+{
+	if (d->stopping)
+		return;
+	d->stopping = true;
+	channel_stopping(d->channel);
+	take_lead(d, false, now_ms);
+	publisher_stop(d->publisher, now_ms);
 }
 
 /* Everything under way belongs to the old sources, and ends with them. */
@@ -377,8 +431,6 @@ reload(struct detector *d, int64_t now_ms)
 static void
 take_commands(struct detector *d, const struct pollset *set, int64_t now_ms)
 {
-	static const bool all[ADDRESS_FAMILY__MAX] = { false, true, true };
-
 	for (;;) {
 		switch (channel_next(d->channel, set, now_ms)) {
 		case CHANNEL_NONE:
@@ -388,16 +440,15 @@ take_commands(struct detector *d, const struct pollset *set, int64_t now_ms)
 			d->status = EXIT_FAILURE;
 			return;
 		case CHANNEL_STOP:
-			channel_stopping(d->channel);
-			d->stop = true;
-			return;
+			begin_stop(d, now_ms);
+			break;
 		case CHANNEL_RELOAD:
 			reload(d, now_ms);
 			if (d->stop)
 				return;
 			break;
 		case CHANNEL_DETECT:
-			trigger_all(d, ROUNDS_EV_COMMAND, all, now_ms);
+			trigger_all(d, ROUNDS_EV_COMMAND, all_families, now_ms);
 			break;
 		case CHANNEL_SYNC:
 		case CHANNEL_DRAIN:
@@ -425,11 +476,15 @@ pass(struct detector *d, struct pollset *set)
 	now = clock_now();
 	netwatch_dispatch(d->netwatch, set, changed);
 	trigger_all(d, ROUNDS_EV_NETWORK, changed, now);
+	publisher_dispatch(d->publisher, set, now);
+	follow_lead(d, now);
+	if (publisher_take_trigger(d->publisher))
+		trigger_all(d, ROUNDS_EV_NETWORK, all_families, now);
 	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++)
 		if (d->watches[f].wanted)
 			watch_dispatch(d, &d->watches[f], set, now);
-	publisher_dispatch(d->publisher, set, now);
 	take_commands(d, set, now);
+	follow_lead(d, now);
 }
 
 /* --- start and end ------------------------------------------------------------ */
@@ -446,21 +501,20 @@ start(struct detector *d)
 		d->status = DETECTOR_EXIT_PROTOCOL;
 		return false;
 	}
-	d->publisher = publisher_open(d->config, &why);
+	d->user_agent = mem_printf("esddns-detector/%s", d->config->version);
+	d->resolver = resolver_new();
+	d->http = http_new(d->resolver, d->user_agent);
+	d->publisher = publisher_open(d->config, d->http, &why);
 	if (!d->publisher) {
 		log_error("cannot start", LOG_S("reason", why));
 		d->status = EXIT_FAILURE;
 		return false;
 	}
 	d->report = report_new(publisher_metrics(d->publisher), d->config);
-	d->user_agent = mem_printf("esddns/%s", d->config->version);
-	d->resolver = resolver_new();
-	d->http = http_new(d->resolver, d->user_agent);
 	d->netwatch = netwatch_open();
-	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++) {
+	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++)
 		d->watches[f].family = f;
-		reload_watch(d, &d->watches[f], now);
-	}
+	follow_lead(d, now);
 	tell_settings(d->config);
 	return true;
 }
@@ -471,13 +525,13 @@ finish(struct detector *d)
 	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++)
 		watch_cancel(&d->watches[f]);
 	netwatch_close(d->netwatch);
+	publisher_close(d->publisher); /* before what it sends its requests with */
 	if (d->http)
 		http_free(d->http);
 	if (d->resolver)
 		resolver_free(d->resolver);
 	free(d->user_agent);
 	report_free(d->report);
-	publisher_close(d->publisher);
 	detector_config_free(d->config);
 	channel_close(d->channel);
 }

@@ -16,6 +16,7 @@
 
 struct netwatch {
 	int fd;
+	struct netwatch_known known;
 };
 
 static enum address_family
@@ -26,12 +27,64 @@ family_of(int af)
 	return af == AF_INET6 ? ADDRESS_IPV6 : ADDRESS_NONE;
 }
 
-static enum address_family
-family_of_address(const struct nlmsghdr *h)
+/* The address itself and all of its flags; without one the address is ADDRESS_NONE. */
+static struct netwatch_address
+read_address(const struct nlmsghdr *h)
 {
 	const struct ifaddrmsg *m = NLMSG_DATA(h);
+	enum address_family family = family_of(m->ifa_family);
+	size_t size = family == ADDRESS_IPV4 ? 4 : 16;
+	struct netwatch_address a = { .interface = m->ifa_index, .flags = m->ifa_flags };
+	int len = (int)IFA_PAYLOAD(h); /* RTA_NEXT() may take it below zero */
+
+	for (const struct rtattr *r = IFA_RTA(m); RTA_OK(r, len); r = RTA_NEXT(r, len)) {
+		if (r->rta_type == IFA_FLAGS && RTA_PAYLOAD(r) == sizeof(a.flags))
+			memcpy(&a.flags, RTA_DATA(r), sizeof(a.flags));
+		/* where both are there, IFA_ADDRESS is the other end's */
+		if ((r->rta_type == IFA_LOCAL ||
+		     (r->rta_type == IFA_ADDRESS && a.address.family == ADDRESS_NONE)) &&
+		    RTA_PAYLOAD(r) == size) {
+			a.address.family = family;
+			memcpy(a.address.bytes, RTA_DATA(r), size);
+		}
+	}
+	return a;
+}
+
+/* Is it known just so? Takes it in, or out. */
+static bool
+keep_known(struct netwatch_known *known, const struct netwatch_address *a, bool gone)
+{
+	size_t i = 0;
+	bool same;
+
+	while (i < known->n && (known->at[i].interface != a->interface ||
+				!address_equal(&known->at[i].address, &a->address)))
+		i++;
+	same = i < known->n && known->at[i].flags == a->flags;
+	if (gone) {
+		if (i < known->n)
+			known->at[i] = known->at[--known->n];
+		return false;
+	}
+	if (i == NETWATCH_KNOWN_MAX)
+		i = known->next++ % NETWATCH_KNOWN_MAX;
+	else if (i == known->n)
+		known->n++;
+	known->at[i] = *a;
+	return same;
+}
+
+static enum address_family
+family_of_address(struct netwatch_known *known, const struct nlmsghdr *h)
+{
+	const struct ifaddrmsg *m = NLMSG_DATA(h);
+	struct netwatch_address a;
 
 	if (h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)) || m->ifa_scope != RT_SCOPE_UNIVERSE)
+		return ADDRESS_NONE;
+	a = read_address(h);
+	if (a.address.family != ADDRESS_NONE && keep_known(known, &a, h->nlmsg_type == RTM_DELADDR))
 		return ADDRESS_NONE;
 	return family_of(m->ifa_family);
 }
@@ -48,7 +101,8 @@ family_of_route(const struct nlmsghdr *h)
 }
 
 void
-netwatch_read(const void *data, size_t len, bool changed[ADDRESS_FAMILY__MAX])
+netwatch_read(struct netwatch_known *known, const void *data, size_t len,
+	      bool changed[ADDRESS_FAMILY__MAX])
 {
 	const struct nlmsghdr *h = data;
 
@@ -57,7 +111,7 @@ netwatch_read(const void *data, size_t len, bool changed[ADDRESS_FAMILY__MAX])
 		enum address_family family = ADDRESS_NONE;
 
 		if (h->nlmsg_type == RTM_NEWADDR || h->nlmsg_type == RTM_DELADDR)
-			family = family_of_address(h);
+			family = family_of_address(known, h);
 		else if (h->nlmsg_type == RTM_NEWROUTE || h->nlmsg_type == RTM_DELROUTE)
 			family = family_of_route(h);
 		if (family != ADDRESS_NONE)
@@ -121,6 +175,7 @@ netwatch_dispatch(struct netwatch *w, const struct pollset *set, bool changed[AD
 
 		if (len < 0 && errno == ENOBUFS) {
 			/* news were lost: it may have been anything */
+			w->known.n = 0;
 			changed[ADDRESS_IPV4] = changed[ADDRESS_IPV6] = true;
 			continue;
 		}
@@ -129,6 +184,6 @@ netwatch_dispatch(struct netwatch *w, const struct pollset *set, bool changed[AD
 		/* only the kernel is believed; a datagram cut off by the buffer is read as far as
 		 * it goes */
 		if (from_len == sizeof(from) && from.nl_pid == 0)
-			netwatch_read(buffer, (size_t)len, changed);
+			netwatch_read(&w->known, buffer, (size_t)len, changed);
 	}
 }

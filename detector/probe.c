@@ -25,7 +25,8 @@ struct probe {
 	struct ballot ballots[DETECTOR_SOURCES_MAX];
 };
 
-static void __attribute__((format(printf, 2, 3))) explain(struct ballot *b, const char *format, ...)
+static void __attribute__((format(printf, 3, 4)))
+explain(struct ballot *b, const char *reason, const char *format, ...)
 {
 	char text[512];
 	va_list args;
@@ -34,6 +35,7 @@ static void __attribute__((format(printf, 2, 3))) explain(struct ballot *b, cons
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	mem_copy_text(b->error, sizeof(b->error), text);
+	b->reason = reason;
 }
 
 static void
@@ -60,18 +62,19 @@ on_http(void *arg, const struct http_response *response)
 	const char *why;
 
 	q->call = NULL;
+	b->pending = false;
 	b->duration_ms = response->duration_ms;
 	b->error[0] = '\0';
 	if (response->error != HTTP_OK)
-		explain(b, "%s", response->error_text);
+		explain(b, http_error_name(response->error), "%s", response->error_text);
 	else if (response->status >= 300 && response->status < 400)
-		explain(b, "answered with status %d, and redirects are not followed",
+		explain(b, "status", "answered with status %d, and redirects are not followed",
 			response->status);
 	else if (response->status != 200)
-		explain(b, "answered with status %d", response->status);
+		explain(b, "status", "answered with status %d", response->status);
 	else if (answer_parse(q->source->format, q->source->key, response->body, response->body_len,
 			      q->family, &b->answer, &why) < 0)
-		explain(b, "the answer %s", why);
+		explain(b, "answer", "the answer %s", why);
 	log_ballot(q);
 }
 
@@ -83,6 +86,7 @@ ask_http(struct inquiry *q, const struct detector_config *config, struct http *h
 		.url = q->source->url,
 		.family = q->family,
 		.fresh = true, /* a kept connection may answer for the old address */
+		.stable_source = true,
 		.ca_file = config->ca_file,
 		.body_max = ANSWER_BODY_MAX,
 		.timeout_ms = config->timeout_ms,
@@ -119,8 +123,9 @@ probe_start(const struct detector_config *config, enum address_family family, st
 		if (!s->families[family])
 			continue;
 		*q = (struct inquiry){ .source = s, .family = family, .ballot = &p->ballots[p->n] };
-		*q->ballot = (struct ballot){ .operator= s->operator, .kind = s->kind };
-		explain(q->ballot, "had not answered when the round was decided");
+		*q->ballot =
+			(struct ballot){ .operator= s->operator, .kind = s->kind, .pending = true };
+		explain(q->ballot, NULL, "had not answered when the round was decided");
 		p->n++;
 		if (s->kind == SOURCE_STUN || s->kind == SOURCE_STUN_TCP)
 			ask_stun(q, deadline, resolver);
@@ -163,9 +168,10 @@ probe_dispatch(struct probe *p, const struct pollset *set, int64_t now_ms)
 		result = stun_query_result(q->query);
 		if (!result)
 			continue;
+		q->ballot->pending = false;
 		q->ballot->answer = result->address;
 		q->ballot->duration_ms = result->duration_ms;
-		explain(q->ballot, "%s", result->error);
+		explain(q->ballot, result->reason, "%s", result->error);
 		stun_query_free(q->query);
 		q->query = NULL;
 		log_ballot(q);

@@ -7,8 +7,11 @@
 #include "common/log.h"
 #include "common/mem.h"
 
-/* How an operator stands, as far as it was told. */
-enum standing { STANDING_WELL, STANDING_DISAGREES, STANDING_FAILS };
+/*
+ * How an operator stands, as far as it was told. One that says an address which
+ * is not taken is another piece of news than one that says none.
+ */
+enum standing { STANDING_WELL, STANDING_DISAGREES, STANDING_REFUSED, STANDING_FAILS };
 
 struct operator_standing {
 	char operator[MSG_OPERATOR_MAX];
@@ -36,6 +39,7 @@ start_counters(struct report *r, const struct detector_config *config)
 
 		metrics_add(r->metrics, METRIC_WAN_IP_FAILURES, 0, operator, NULL, NULL);
 		metrics_add(r->metrics, METRIC_WAN_IP_DISAGREEMENTS, 0, operator, NULL, NULL);
+		metrics_add(r->metrics, METRIC_WAN_IP_ANSWERS, 0, operator, NULL, NULL);
 	}
 }
 
@@ -96,6 +100,7 @@ log_standing(const struct report_round *round, const struct msg_vote *v, enum st
 			 LOG_S("operator", v->operator), LOG_S("kind", v->kind),
 			 LOG_S("answer", answer), LOG_S("address", right));
 		break;
+	case STANDING_REFUSED:
 	case STANDING_FAILS:
 		log_warn("source fails", LOG_S("family", family), LOG_S("operator", v->operator),
 			 LOG_S("kind", v->kind), LOG_S("answer", *answer ? answer : NULL),
@@ -117,7 +122,7 @@ take_vote(struct report *r, const struct report_round *round, const struct msg_v
 	if (v->error[0]) {
 		if (!round->complete && v->answer.family == ADDRESS_NONE)
 			return;
-		standing = STANDING_FAILS;
+		standing = v->answer.family == ADDRESS_NONE ? STANDING_FAILS : STANDING_REFUSED;
 		metrics_add(r->metrics, METRIC_WAN_IP_FAILURES, 1, v->operator, NULL, NULL);
 	} else if (round->right.family == ADDRESS_NONE) {
 		/* it answers, and nobody knows whether it is right */
@@ -135,6 +140,25 @@ take_vote(struct report *r, const struct report_round *round, const struct msg_v
 	s->standing = standing;
 }
 
+/* What one source said, whatever it is worth beside the others. */
+static void
+take_ballot(struct report *r, const struct report_round *round, const struct ballot *b)
+{
+	const char *reason = b->reason;
+
+	if (b->answer.family != ADDRESS_NONE)
+		reason =
+			round->allow_reserved || !address_refusal(&b->answer) ? NULL : "not-public";
+	else if (reason == NULL)
+		return; /* the round was decided without it */
+	if (reason == NULL)
+		metrics_add(r->metrics, METRIC_WAN_IP_ANSWERS, 1, b->operator, NULL, NULL);
+	else
+		metrics_add(r->metrics, METRIC_WAN_IP_ERRORS, 1, b->operator, reason, NULL);
+	metrics_add(r->metrics, METRIC_WAN_IP_SOURCE_SECONDS, (double)b->duration_ms / 1000,
+		    b->operator, NULL, NULL);
+}
+
 void
 report_take_round(struct report *r, const struct report_round *round)
 {
@@ -144,6 +168,8 @@ report_take_round(struct report *r, const struct report_round *round)
 		    agreement_verdict_name(a->verdict), NULL);
 	metrics_observe(r->metrics, METRIC_WAN_IP_DURATION, (double)round->duration_ms / 1000, NULL,
 			NULL, NULL);
+	for (size_t i = 0; i < round->nballots; i++)
+		take_ballot(r, round, &round->ballots[i]);
 	for (size_t i = 0; i < a->nvotes; i++)
 		take_vote(r, round, &a->votes[i]);
 }

@@ -24,6 +24,9 @@ void report_reload(struct report *r, const struct detector_config *config);
 struct report_round {
 	enum address_family family;
 	const struct agreement *agreement;
+	const struct ballot *ballots; /* what it was made from */
+	size_t nballots;
+	bool allow_reserved; /* addresses that cannot be public count */
 	/* What the votes are held against: what was agreed on, else what is published. */
 	struct address right;
 	bool complete; /* every source had its time: who said nothing then fails */

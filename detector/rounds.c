@@ -44,6 +44,14 @@ retry_delay(const struct rounds *r)
 	return min64(delay, longest);
 }
 
+/* Its next event starts a round at once. */
+static void
+trust_network(struct rounds *r)
+{
+	r->network_gap_ms = ROUNDS_GAP_MS;
+	r->network_vain = 0;
+}
+
 static void
 set_limits(struct rounds *r, const struct rounds_limits *limits, int64_t now_ms)
 {
@@ -54,7 +62,7 @@ set_limits(struct rounds *r, const struct rounds_limits *limits, int64_t now_ms)
 	r->tripwire_next = 0;
 	r->next_tripwire_ms = now_ms + limits->tripwire_ms;
 	r->next_round_ms = max64(now_ms, r->started_ms + ROUNDS_GAP_MS);
-	r->network_gap_ms = ROUNDS_GAP_MS;
+	trust_network(r);
 }
 
 void
@@ -83,22 +91,34 @@ rounds_reload(struct rounds *r, const struct rounds_limits *limits, int64_t now_
  * confirms a change is near anyway, and comes in its own time.
  */
 static void
-hurry(struct rounds *r, int64_t gap_ms, int64_t now_ms)
+bring_forward(struct rounds *r, int64_t gap_ms, int64_t now_ms)
 {
-	if (r->running)
-		r->again = true;
-	else if (r->state != MSG_WAN_CONFIRMING)
+	if (!r->running && r->state != MSG_WAN_CONFIRMING)
 		r->next_round_ms = min64(r->next_round_ms, max64(now_ms, r->started_ms + gap_ms));
 }
 
 static void
+hurry(struct rounds *r, int64_t now_ms)
+{
+	r->again = r->running;
+	bring_forward(r, ROUNDS_GAP_MS, now_ms);
+}
+
+/*
+ * The first event after a quiet time counts at once, and is a new hope where
+ * rounds fail. One of many that led to nothing must not undo the patience that
+ * the others have earned.
+ */
+static void
 on_network(struct rounds *r, int64_t now_ms)
 {
-	if (now_ms - r->network_ms > 2 * r->network_gap_ms)
-		r->network_gap_ms = ROUNDS_GAP_MS;
+	if (now_ms - r->network_ms > ROUNDS_NETWORK_GAP_MAX_MS)
+		trust_network(r);
+	r->network_ms = now_ms;
 	r->by_network = true;
-	r->failures = 0;
-	hurry(r, r->network_gap_ms, now_ms);
+	if (r->network_gap_ms == ROUNDS_GAP_MS)
+		r->failures = 0;
+	bring_forward(r, r->network_gap_ms, now_ms);
 }
 
 static struct rounds_actions
@@ -108,8 +128,8 @@ start_round(struct rounds *r, int64_t now_ms)
 	r->again = false;
 	r->started_ms = now_ms;
 	r->next_round_ms = CLOCK_NEVER;
-	if (r->by_network)
-		r->network_ms = now_ms;
+	r->round_by_network = r->by_network;
+	r->by_network = false;
 	return (struct rounds_actions){ .start_round = true };
 }
 
@@ -166,7 +186,7 @@ on_tripwire(struct rounds *r, const struct address *answer, int64_t now_ms)
 		r->tripwires[r->tripwire_asked].penalty_ms = 0;
 	} else if (!r->running) {
 		r->accused = true;
-		hurry(r, ROUNDS_GAP_MS, now_ms);
+		hurry(r, now_ms);
 	}
 }
 
@@ -191,14 +211,14 @@ end_round(struct rounds *r, bool found_change, int64_t now_ms)
 	if (r->accused && !found_change)
 		punish_tripwire(r, now_ms);
 	r->accused = false;
-	if (r->by_network && !r->again) {
-		r->network_gap_ms =
-			found_change ? ROUNDS_GAP_MS
-				     : min64(2 * r->network_gap_ms, ROUNDS_NETWORK_GAP_MAX_MS);
-		r->by_network = false;
-	}
+	if (found_change)
+		trust_network(r);
+	else if (r->round_by_network && ++r->network_vain > ROUNDS_NETWORK_VAIN)
+		r->network_gap_ms = min64(2 * r->network_gap_ms, ROUNDS_NETWORK_GAP_MAX_MS);
 	if (r->again)
-		hurry(r, r->by_network ? r->network_gap_ms : ROUNDS_GAP_MS, now_ms);
+		hurry(r, now_ms);
+	if (r->by_network)
+		bring_forward(r, r->network_gap_ms, now_ms);
 }
 
 static bool
@@ -337,7 +357,7 @@ rounds_step(struct rounds *r, const struct rounds_event *ev, int64_t now_ms)
 		r->tripwire_out = false;
 		break;
 	case ROUNDS_EV_COMMAND:
-		hurry(r, ROUNDS_GAP_MS, now_ms);
+		hurry(r, now_ms);
 		break;
 	case ROUNDS_EV_NETWORK:
 		on_network(r, now_ms);

@@ -26,6 +26,11 @@
 #define ROUNDS_GAP_MS 1000
 /* Rounds that the network's events start, while they find nothing new, are at most this far. */
 #define ROUNDS_NETWORK_GAP_MAX_MS 60000
+/*
+ * So many that found nothing new do not count: a cable that is pulled, and put in
+ * again, is more than one event, and the round after it must not wait.
+ */
+#define ROUNDS_NETWORK_VAIN 3
 /* The first retry after a round without agreement; doubles up to the longest, or the interval. */
 #define ROUNDS_RETRY_MS 5000
 #define ROUNDS_RETRY_MAX_MS 60000
@@ -76,7 +81,7 @@ struct rounds {
 	struct address candidate; /* while CONFIRMING or DAMPED */
 
 	bool running;          /* a round is under way */
-	bool again;            /* something happened meanwhile: another one is to follow */
+	bool again;            /* somebody asked for another one meanwhile */
 	int64_t started_ms;    /* the last round */
 	int64_t next_round_ms; /* while none is under way */
 	unsigned failures;     /* rounds without agreement, in a row */
@@ -86,9 +91,11 @@ struct rounds {
 	bool returned; /* at returned_ms an address came back that had been left */
 	int64_t returned_ms;
 
-	bool by_network; /* the next or running round was started by the network's events */
+	bool by_network;       /* the network's events ask for the next round */
+	bool round_by_network; /* they asked for the last one */
 	int64_t network_gap_ms;
-	int64_t network_ms; /* the last round that they started */
+	unsigned network_vain; /* rounds that they started, in a row, that found nothing new */
+	int64_t network_ms;    /* the last of them */
 
 	bool tripwire_out; /* one is under way */
 	size_t tripwire_next, tripwire_asked;

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "common/resolve.h"
+#include "common/socket.h"
 #include "detector/stun.h"
 
 /* RFC 8489 section 6.2.1. */
@@ -67,8 +68,8 @@ finish(struct stun_query *q)
 	q->result.duration_ms = clock_now() - q->started_ms;
 }
 
-static void __attribute__((format(printf, 2, 3)))
-fail(struct stun_query *q, const char *format, ...)
+static void __attribute__((format(printf, 3, 4)))
+fail(struct stun_query *q, const char *reason, const char *format, ...)
 {
 	char text[256];
 	va_list args;
@@ -77,6 +78,7 @@ fail(struct stun_query *q, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	mem_copy_text(q->result.error, sizeof(q->result.error), text);
+	q->result.reason = reason;
 	q->result.address = (struct address){ .family = ADDRESS_NONE };
 	finish(q);
 }
@@ -85,9 +87,9 @@ static void
 fail_silent(struct stun_query *q)
 {
 	if (q->dropped)
-		fail(q, "gave no valid answer in time: %s", q->dropped);
+		fail(q, "timeout", "gave no valid answer in time: %s", q->dropped);
 	else
-		fail(q, "did not answer in time");
+		fail(q, "timeout", "did not answer in time");
 }
 
 static socklen_t
@@ -140,6 +142,7 @@ open_to(struct stun_query *q, const struct address *a, int64_t now_ms)
 	q->fd = socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (q->fd < 0)
 		return -errno;
+	socket_prefer_stable(q->fd);
 	if (connect(q->fd, (struct sockaddr *)&ss, len) < 0 && errno != EINPROGRESS)
 		return -errno;
 	if (q->request.tcp) {
@@ -161,7 +164,7 @@ try_next(struct stun_query *q, int error, int64_t now_ms)
 			return;
 		close_socket(q);
 	}
-	fail(q, "could not be asked: %s", strerror(-error));
+	fail(q, "connect", "could not be asked: %s", strerror(-error));
 }
 
 static void
@@ -171,7 +174,7 @@ on_resolved(void *arg, const struct resolve_result *result)
 
 	q->lookup = NULL;
 	if (result->error || result->n == 0) {
-		fail(q, "could not be asked: its host %s",
+		fail(q, "resolve", "could not be asked: its host %s",
 		     result->error ? result->error : "has no address");
 		return;
 	}
@@ -238,9 +241,9 @@ take_message(struct stun_query *q, const uint8_t *msg, size_t len)
 		return true;
 	case STUN_FAILURE:
 		if (answer.code)
-			fail(q, "%s (%d)", answer.why, answer.code);
+			fail(q, "answer", "%s (%d)", answer.why, answer.code);
 		else
-			fail(q, "%s", answer.why);
+			fail(q, "answer", "%s", answer.why);
 		return true;
 	case STUN_IGNORED:
 	case STUN_VERDICT__MAX:
@@ -281,7 +284,7 @@ take_stream(struct stun_query *q)
 		ssize_t size = stun_frame_size(q->in, q->in_len);
 
 		if (size < 0) {
-			fail(q, "sent something that is not STUN");
+			fail(q, "answer", "sent something that is not STUN");
 			return;
 		}
 		if (size == 0 || (size_t)size > q->in_len)
@@ -306,8 +309,9 @@ read_stream(struct stun_query *q, int64_t now_ms)
 			return;
 		}
 		if (len == 0) {
-			fail(q, q->in_len ? "closed the connection within its answer"
-					  : "closed the connection without an answer");
+			fail(q, "answer",
+			     q->in_len ? "closed the connection within its answer"
+				       : "closed the connection without an answer");
 			return;
 		}
 		q->in_len += (size_t)len;

@@ -26,7 +26,8 @@ struct stun_request {
 
 struct stun_result {
 	struct address address; /* ADDRESS_NONE: see error */
-	char error[96]; /* a phrase that follows the source's name; "" if there is an address */
+	char error[96];     /* a phrase that follows the source's name; "" if there is an address */
+	const char *reason; /* the same as a label: "resolve", "connect", "timeout", "answer" */
 	int64_t duration_ms;
 };
 

@@ -6,10 +6,8 @@
 #include "ipc/message_private.h"
 
 static const char *const type_names[MSG_TYPE__MAX] = {
-	[MSG_WAN] = "wan",
-	[MSG_LEAD] = "lead",
-	[MSG_RECORD] = "record",
-	[MSG_STATS] = "stats",
+	[MSG_WAN] = "wan",       [MSG_LEAD] = "lead",   [MSG_CLUSTER] = "cluster",
+	[MSG_RECORD] = "record", [MSG_STATS] = "stats",
 };
 
 static const char *const wan_state_names[MSG_WAN_STATE__MAX] = {

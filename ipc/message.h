@@ -31,10 +31,11 @@
 #define MSG_REASON_MAX 400 /* a sentence, with NUL */
 #define MSG_NAME_MAX 256   /* a domain name, with NUL */
 #define MSG_HREF_MAX 512
+#define MSG_PLACE_MAX 200 /* a list of addresses, with NUL */
 /* An epoch outside 1..this counts as absent (facts/kubernetes.md, P4). */
 #define MSG_EPOCH_MAX (1 << 30)
 
-enum msg_type { MSG_WAN, MSG_LEAD, MSG_RECORD, MSG_STATS, MSG_TYPE__MAX };
+enum msg_type { MSG_WAN, MSG_LEAD, MSG_RECORD, MSG_STATS, MSG_CLUSTER, MSG_TYPE__MAX };
 
 /* One operator's vote in the last round. */
 struct msg_vote {
@@ -77,7 +78,11 @@ struct msg_wan_family {
 	struct msg_change changes[MSG_CHANGES_MAX];
 };
 
-/* The published address. From the detector; also the cluster's news between pods. */
+/*
+ * The published address. From the detector where it leads, else from the updater as it
+ * follows it; and from the leader's detector to all pods. A holder of "" there says that
+ * the leader has given the Lease back.
+ */
 struct msg_wan {
 	char uid[MSG_UID_MAX]; /* of the object (ConfigMap or state file) that the numbers belong to
 				*/
@@ -131,6 +136,19 @@ struct msg_record {
 	int64_t next_in_ms;         /* until the next check or attempt; -1 for none planned */
 	char error_type[24];        /* a label: "timeout", "unauthorized", ...; "" if none */
 	char error[MSG_REASON_MAX]; /* a sentence; "" if none */
+	char by[MSG_HOLDER_MAX];    /* the node whose word this is; "" if it is one's own */
+};
+
+/* What the updater sees of the cluster it follows: for the detector that stands by, and webd. */
+struct msg_cluster {
+	unsigned followers;            /* pods, as the leader counts them */
+	bool connected;                /* to the leader's publisher */
+	char publisher[MSG_PLACE_MAX]; /* where that is; "" if there is none */
+	bool current;                  /* the ConfigMap is watched: what is known is no older */
+	int64_t released;              /* the epoch whose leader said that it gave back; 0: none */
+	bool overdue;                  /* a record should be right by now, and is not */
+	char balancer[MSG_PLACE_MAX];  /* addresses of the Service's load balancer; "" if none */
+	char reason[MSG_REASON_MAX];   /* what is wrong with the API server; "" if fine */
 };
 
 /*
@@ -151,6 +169,7 @@ struct msg {
 		struct msg_lead lead;
 		struct msg_record record;
 		struct msg_stats stats;
+		struct msg_cluster cluster;
 	};
 };
 
@@ -159,6 +178,7 @@ struct msg {
 char *msg_encode_wan(const struct msg_wan *w);
 char *msg_encode_lead(const struct msg_lead *l);
 char *msg_encode_record(const struct msg_record *r);
+char *msg_encode_cluster(const struct msg_cluster *c);
 /* As many messages as it takes, each handed to emit(). */
 void msg_encode_stats(const char *from, const struct metrics *m,
 		      void (*emit)(const char *json, void *arg), void *arg);

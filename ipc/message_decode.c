@@ -293,7 +293,21 @@ decode_record(const cJSON *o, struct msg_record *r)
 	       get_wall(o, "updated_at", &r->updated_at) &&
 	       get_span(o, "next_in_ms", &r->next_in_ms) &&
 	       get_text(o, "error_type", r->error_type, sizeof(r->error_type)) &&
-	       get_text(o, "error", r->error, sizeof(r->error));
+	       get_text(o, "error", r->error, sizeof(r->error)) &&
+	       get_text(o, "by", r->by, sizeof(r->by));
+}
+
+static bool
+decode_cluster(const cJSON *o, struct msg_cluster *c)
+{
+	return get_count(o, "followers", &c->followers) &&
+	       get_bool(o, "connected", &c->connected) &&
+	       get_text(o, "publisher", c->publisher, sizeof(c->publisher)) &&
+	       get_bool(o, "current", &c->current) &&
+	       get_int(o, "released", 0, MSG_EPOCH_MAX, &c->released) &&
+	       get_bool(o, "overdue", &c->overdue) &&
+	       get_text(o, "balancer", c->balancer, sizeof(c->balancer)) &&
+	       get_text(o, "reason", c->reason, sizeof(c->reason));
 }
 
 /* The labels of a sample, cleaned; exactly as many as the family has. */
@@ -408,6 +422,8 @@ decode_object(const cJSON *o, struct msg *m)
 		return decode_record(o, &m->record);
 	case MSG_STATS:
 		return decode_stats(o, &m->stats);
+	case MSG_CLUSTER:
+		return decode_cluster(o, &m->cluster);
 	case MSG_TYPE__MAX:
 		break;
 	}

@@ -280,6 +280,25 @@ msg_encode_record(const struct msg_record *r)
 	put_span(&b, "next_in_ms", r->next_in_ms);
 	put_text(&b, "error_type", r->error_type);
 	put_text(&b, "error", r->error);
+	put_text(&b, "by", r->by);
+	buf_addc(&b, '}');
+	return buf_take(&b);
+}
+
+char *
+msg_encode_cluster(const struct msg_cluster *c)
+{
+	struct buf b = BUF_INIT;
+
+	open_message(&b, MSG_CLUSTER);
+	put_count(&b, "followers", c->followers);
+	put_bool(&b, "connected", c->connected);
+	put_text(&b, "publisher", c->publisher);
+	put_bool(&b, "current", c->current);
+	put_int(&b, "released", c->released, 0, MSG_EPOCH_MAX);
+	put_bool(&b, "overdue", c->overdue);
+	put_text(&b, "balancer", c->balancer);
+	put_text(&b, "reason", c->reason);
 	buf_addc(&b, '}');
 	return buf_take(&b);
 }

@@ -47,6 +47,9 @@ print_summary(const struct config *c)
 		printf("  sources  %u operators for IPv4\n", operators(&c->detector, false));
 	if (config_needs(c, ADDRESS_IPV6))
 		printf("  sources  %u operators for IPv6\n", operators(&c->detector, true));
+	if (c->cluster.backend == CONFIG_BACKEND_KUBERNETES)
+		printf("  cluster  %s, namespace %s\n", c->cluster.access.server,
+		       c->cluster.namespace);
 	print_endpoints("  page   ", &c->webd.listen);
 	print_endpoints("  metrics", &c->webd.metrics);
 }

@@ -255,8 +255,33 @@ config_args_free(struct config_directives *unit)
 }
 
 static void
+wipe(char *secret)
+{
+	if (secret != NULL)
+		explicit_bzero(secret, strlen(secret));
+	free(secret);
+}
+
+static void
+free_access(struct config_access *a)
+{
+	free(a->server);
+	wipe(a->token);
+	free(a->token_file);
+	free(a->ca_file);
+	free(a->ca_data);
+	free(a->cert_data);
+	wipe(a->key_data);
+	free(a->tls_server_name);
+}
+
+static void
 free_cluster(struct config_cluster *cl)
 {
+	free_access(&cl->access);
+	free(cl->pod_name);
+	free(cl->pod_uid);
+	free(cl->identity_host);
 	free(cl->kubeconfig);
 	free(cl->namespace);
 	free(cl->node_name);

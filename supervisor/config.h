@@ -4,8 +4,8 @@
  * checked as a whole into one plain struct that the supervisor owns. Workers
  * never see it: each gets its own part, see supervisor/parts.h.
  *
- * No secret is ever in it: a token is a file's name, or the note that the
- * environment holds one.
+ * The DNS provider's token is never in it: only its file's name, or the note that
+ * the environment holds one. What a kubeconfig holds is, and is wiped with it.
  *
  * All durations are in milliseconds. All texts are owned by the struct; those
  * marked "or NULL" may be absent, the others are never NULL.
@@ -130,12 +130,28 @@ struct config_endpoints {
 	struct config_endpoint *list;
 };
 
+/* The API server, and who we are there: of the pod, or from a kubeconfig. Or NULL, all of them. */
+struct config_access {
+	char *server;
+	char *token; /* only from a kubeconfig; wiped when it is freed, and so is the key */
+	char *token_file;
+	char *ca_file;
+	char *ca_data, *cert_data, *key_data; /* PEM */
+	char *tls_server_name;
+	bool insecure; /* the server's certificate is not verified */
+};
+
 struct config_cluster {
 	enum config_backend backend;
 	char *kubeconfig; /* or NULL */
-	char *namespace;  /* or NULL */
+	char *namespace;  /* or NULL; decided at the load if the backend is Kubernetes */
 	char *node_name;  /* or NULL */
 	char *pod_ip;     /* or NULL; from POD_IP only */
+	/* these four are set if the backend is Kubernetes */
+	struct config_access access;
+	char *pod_name;      /* or NULL outside of a pod */
+	char *pod_uid;       /* or NULL; from POD_UID only */
+	char *identity_host; /* whose name a leader goes by */
 	struct {
 		char *name;
 		int64_t duration;
@@ -251,7 +267,7 @@ void config_report_free(struct config_report *report);
 struct config *config_load(const char *path, char *const *env, struct config_report *report);
 /* What is built in, without a file, the environment or any record; for config_free(). */
 struct config *config_builtin(void);
-/* NULL is fine. */
+/* NULL is fine. Secrets are overwritten. */
 void config_free(struct config *c);
 
 /* Does some record need an address of this family? */

@@ -24,8 +24,8 @@ node_of(const struct config_loading *load, const char *section, const char *key)
 	return config_node_get(config_node_get(load->root, section), key);
 }
 
-static bool
-sound(const struct config_loading *load, const char *section, const char *key)
+bool
+config_sound(const struct config_loading *load, const char *section, const char *key)
 {
 	const struct config_node *map = config_node_get(load->root, section);
 
@@ -82,7 +82,7 @@ check_records(struct config_loading *load)
 
 	if (records != NULL && records->bad)
 		return;
-	if (c->nrecords == 0 && !c->updater.observe && sound(load, "updater", "observe"))
+	if (c->nrecords == 0 && !c->updater.observe && config_sound(load, "updater", "observe"))
 		config_error_at(load, "records",
 				"no record is configured; add one, such as - {zone: example.com, "
 				"name: \"@\", type: A, ttl: 300}, or set TARGET_DOMAIN_FQDN");
@@ -135,10 +135,10 @@ check_provider(struct config_loading *load)
 	const char *token_file = c->provider.token_file;
 	bool needs_token = c->units[CONFIG_UPDATER].enabled && !c->updater.observe;
 
-	if (c->provider.ca_file != NULL && sound(load, "provider", "ca_file"))
+	if (c->provider.ca_file != NULL && config_sound(load, "provider", "ca_file"))
 		check_file(load, "provider.ca_file", c->provider.ca_file, false);
-	if (!needs_token || !sound(load, "provider", "token_file") ||
-	    !sound(load, "updater", "observe"))
+	if (!needs_token || !config_sound(load, "provider", "token_file") ||
+	    !config_sound(load, "updater", "observe"))
 		return;
 	if (token_file != NULL && c->token_in_environment)
 		config_warn_at(load, "provider.token_file",
@@ -274,7 +274,7 @@ check_sources(struct config_loading *load)
 		check_source_twin(load, sources, i);
 	}
 	if (!c->units[CONFIG_DETECTOR].enabled || !config_node_sound(sources) ||
-	    !sound(load, "detector", "quorum") ||
+	    !config_sound(load, "detector", "quorum") ||
 	    !config_node_sound(config_node_get(load->root, "records")))
 		return;
 	if (config_needs(c, ADDRESS_IPV4))
@@ -292,8 +292,8 @@ check_detector(struct config_loading *load)
 	char span[24];
 
 	check_sources(load);
-	if (sound(load, "detector", "interval") && sound(load, "detector", "timeout") &&
-	    d->timeout >= d->interval) {
+	if (config_sound(load, "detector", "interval") &&
+	    config_sound(load, "detector", "timeout") && d->timeout >= d->interval) {
 		/* who is to blame is the one that was changed */
 		if (node_of(load, "detector", "timeout") != NULL)
 			config_error_at(load, "detector.timeout",
@@ -307,11 +307,11 @@ check_detector(struct config_loading *load)
 					config_duration_text(d->timeout, span, sizeof(span)));
 	}
 	if (d->interval < POLITE_INTERVAL && node_of(load, "detector", "sources") == NULL &&
-	    sound(load, "detector", "interval"))
+	    config_sound(load, "detector", "interval"))
 		config_warn_at(load, "detector.interval",
 			       "below 30s the public services of the built-in list may block "
 			       "this host");
-	if (d->ca_file != NULL && sound(load, "detector", "ca_file"))
+	if (d->ca_file != NULL && config_sound(load, "detector", "ca_file"))
 		check_file(load, "detector.ca_file", d->ca_file, false);
 	if (d->allow_reserved)
 		config_warn_at(load, "detector.allow_reserved",
@@ -320,45 +320,6 @@ check_detector(struct config_loading *load)
 }
 
 /* --- the rest ---------------------------------------------------------------- */
-
-static void
-check_backend(struct config_loading *load)
-{
-	struct config_cluster *cl = &load->config->cluster;
-	static const char only_local[] =
-		"this version runs on one host only: set cluster.backend to local";
-
-	if (!sound(load, "cluster", "backend") || !sound(load, "cluster", "kubeconfig"))
-		return;
-	if (cl->backend == CONFIG_BACKEND_KUBERNETES)
-		config_error_at(load, "cluster.backend", "%s", only_local);
-	else if (cl->backend == CONFIG_BACKEND_AUTO && cl->kubeconfig != NULL)
-		config_error_at(load, "cluster.kubeconfig", "it selects a cluster, but %s",
-				only_local);
-	else if (cl->backend == CONFIG_BACKEND_AUTO &&
-		 config_env_get(load->env, "KUBERNETES_SERVICE_HOST") != NULL)
-		config_error_variable(load, "KUBERNETES_SERVICE_HOST", "this is a pod, but %s",
-				      only_local);
-	else
-		cl->backend = CONFIG_BACKEND_LOCAL;
-}
-
-static void
-check_cluster(struct config_loading *load)
-{
-	const struct config_cluster *cl = &load->config->cluster;
-
-	check_backend(load);
-	if (!sound(load, "cluster", "lease"))
-		return;
-	/* a leader that cannot renew must be gone before another may come */
-	if (cl->lease.duration <= cl->lease.renew_deadline)
-		config_error_at(load, "cluster.lease.renew_deadline",
-				"must be shorter than cluster.lease.duration");
-	if (cl->lease.renew_deadline <= cl->lease.retry_period)
-		config_error_at(load, "cluster.lease.retry_period",
-				"must be shorter than cluster.lease.renew_deadline");
-}
 
 static bool
 is_wildcard(const char *host)
@@ -406,7 +367,7 @@ check_webd(struct config_loading *load)
 {
 	const struct config_webd *w = &load->config->webd;
 
-	if (!sound(load, "webd", "listen") || !sound(load, "webd", "metrics"))
+	if (!config_sound(load, "webd", "listen") || !config_sound(load, "webd", "metrics"))
 		return;
 	if (w->listen.n == 0 && load->config->units[CONFIG_WEBD].enabled)
 		config_error_at(load, "webd.listen",
@@ -420,7 +381,7 @@ config_check(struct config_loading *load)
 	check_records(load);
 	check_provider(load);
 	check_detector(load);
-	check_cluster(load);
+	config_check_cluster(load);
 	check_webd(load);
 	config_check_units(load);
 	/* what is said to be in force must be */

@@ -194,9 +194,13 @@ extern const struct config_key config_keys_unit[];
 #define CONFIG_HOUR (60 * CONFIG_MINUTE)
 #define CONFIG_DAY (24 * CONFIG_HOUR)
 
-/* config_check.c and config_check_units.c */
+/* config_check.c, config_cluster.c and config_check_units.c */
 
 void config_check(struct config_loading *load);
+/* Which back end, where the API server is, and who we are there. */
+void config_check_cluster(struct config_loading *load);
+/* Was the key section.key, if it is there, read without a complaint? */
+bool config_sound(const struct config_loading *load, const char *section, const char *key);
 void config_check_units(struct config_loading *load);
 
 /* config_report.c */
@@ -222,6 +226,8 @@ void config_error_variable(struct config_loading *load, const char *variable, co
 			   ...) __attribute__((format(printf, 3, 4)));
 void config_warn_variable(struct config_loading *load, const char *variable, const char *format,
 			  ...) __attribute__((format(printf, 3, 4)));
+/* Moves what was found in another file behind what is there, and empties other. */
+void config_report_append(struct config_report *report, struct config_report *other);
 void config_report_sort(struct config_report *report);
 /* "detector.sources.url"; size at least CONFIG_PATH_MAX. Returns out. */
 #define CONFIG_PATH_MAX 256

@@ -200,6 +200,17 @@ config_warn_variable(struct config_loading *load, const char *variable, const ch
 	va_end(ap);
 }
 
+void
+config_report_append(struct config_report *report, struct config_report *other)
+{
+	for (size_t i = 0; i < other->n; i++) {
+		/* the line is one of another file */
+		add_message(report, other->messages[i].warning, 0, other->messages[i].text);
+		other->messages[i].text = NULL;
+	}
+	config_report_free(other);
+}
+
 /* By line; what has none comes last. Stable, and short enough for this. */
 void
 config_report_sort(struct config_report *report)

@@ -364,6 +364,8 @@ config_yaml_read(struct config_loading *load)
 	char *text = config_file_read(load, &len);
 	bool ok = text != NULL && parse_text(load, text, len);
 
+	if (text != NULL)
+		explicit_bzero(text, len); /* a kubeconfig holds secrets */
 	free(text);
 	return ok;
 }

@@ -46,9 +46,55 @@ add_families(struct buf *b, bool ipv4, bool ipv6)
 		   ipv6 ? "\"ipv6\"" : "");
 }
 
-/* What every part begins with. */
 static void
-begin(struct buf *b, const struct config *c, enum config_unit unit)
+add_access(struct buf *b, const struct config_cluster *cl)
+{
+	const struct config_access *a = &cl->access;
+
+	buf_adds(b, ",\"access\":{\"server\":");
+	json_quote(b, a->server);
+	add_text(b, "namespace", cl->namespace);
+	add_text(b, "token", a->token);
+	add_text(b, "token_file", a->token_file);
+	add_text(b, "ca_file", a->ca_file);
+	add_text(b, "ca_data", a->ca_data);
+	add_text(b, "cert_data", a->cert_data);
+	add_text(b, "key_data", a->key_data);
+	add_text(b, "tls_server_name", a->tls_server_name);
+	add_bool(b, "insecure", a->insecure);
+	buf_addc(b, '}');
+}
+
+/* What those need who talk to the API server. */
+static void
+add_kubernetes(struct buf *b, const struct config_cluster *cl)
+{
+	const char *advertise = cl->peers.advertise;
+
+	add_access(b, cl);
+	buf_adds(b, ",\"lease\":{\"name\":");
+	json_quote(b, cl->lease.name);
+	add_number(b, "duration", cl->lease.duration);
+	add_number(b, "renew_deadline", cl->lease.renew_deadline);
+	add_number(b, "retry_period", cl->lease.retry_period);
+	buf_addc(b, '}');
+	add_text(b, "configmap", cl->configmap);
+	add_text(b, "node_name", cl->node_name);
+	add_text(b, "pod_name", cl->pod_name);
+	add_text(b, "pod_uid", cl->pod_uid);
+	add_text(b, "identity_host", cl->identity_host);
+	buf_adds(b, ",\"peers\":{\"listen\":{\"host\":");
+	json_quote(b, cl->peers.listen.host);
+	add_number(b, "port", cl->peers.listen.port);
+	buf_addc(b, '}');
+	add_text(b, "advertise", advertise != NULL ? advertise : cl->pod_ip);
+	add_text(b, "key_file", cl->peers.key_file);
+	buf_addc(b, '}');
+}
+
+/* What every part begins with; whole: with what is needed to talk to the API server. */
+static void
+begin(struct buf *b, const struct config *c, enum config_unit unit, bool whole)
 {
 	buf_printf(b, "{\"v\":%d", PARTS_VERSION);
 	add_text(b, "unit", config_unit_name(unit));
@@ -57,7 +103,10 @@ begin(struct buf *b, const struct config *c, enum config_unit unit)
 	add_text(b, "state_dir", c->state_dir);
 	buf_printf(b, ",\"log\":{\"level\":\"%s\",\"format\":\"%s\"}", log_level_name(c->log.level),
 		   log_format_name(c->log.format));
-	buf_printf(b, ",\"cluster\":{\"backend\":\"%s\"}", config_backend_name(c->cluster.backend));
+	buf_printf(b, ",\"cluster\":{\"backend\":\"%s\"", config_backend_name(c->cluster.backend));
+	if (whole && c->cluster.backend == CONFIG_BACKEND_KUBERNETES)
+		add_kubernetes(b, &c->cluster);
+	buf_addc(b, '}');
 }
 
 static char *
@@ -85,11 +134,11 @@ add_source(struct buf *b, const struct config_source *s)
 }
 
 static void
-add_detector(struct buf *b, const struct config *c, bool ipv4, bool ipv6)
+add_detector(struct buf *b, const struct config *c, bool ipv4, bool ipv6, bool whole)
 {
 	const struct config_detector *d = &c->detector;
 
-	begin(b, c, CONFIG_DETECTOR);
+	begin(b, c, CONFIG_DETECTOR, whole);
 	add_families(b, ipv4, ipv6);
 	add_number(b, "interval", d->interval);
 	add_number(b, "tripwire", d->tripwire);
@@ -114,7 +163,7 @@ parts_detector(const struct config *c)
 {
 	struct buf b = BUF_INIT;
 
-	add_detector(&b, c, config_needs(c, ADDRESS_IPV4), config_needs(c, ADDRESS_IPV6));
+	add_detector(&b, c, config_needs(c, ADDRESS_IPV4), config_needs(c, ADDRESS_IPV6), true);
 	return end(&b);
 }
 
@@ -125,7 +174,7 @@ parts_probe(const struct config *c)
 	struct buf b = BUF_INIT;
 
 	add_detector(&b, c, all || config_needs(c, ADDRESS_IPV4),
-		     all || config_needs(c, ADDRESS_IPV6));
+		     all || config_needs(c, ADDRESS_IPV6), false);
 	add_bool(&b, "optional", all);
 	return end(&b);
 }
@@ -155,7 +204,7 @@ parts_updater(const struct config *c)
 	const struct config_provider *p = &c->provider;
 	struct buf b = BUF_INIT;
 
-	begin(&b, c, CONFIG_UPDATER);
+	begin(&b, c, CONFIG_UPDATER, true);
 	add_records(&b, c);
 	buf_adds(&b, ",\"provider\":{\"name\":");
 	json_quote(&b, p->name);
@@ -195,7 +244,7 @@ parts_webd(const struct config *c)
 {
 	struct buf b = BUF_INIT;
 
-	begin(&b, c, CONFIG_WEBD);
+	begin(&b, c, CONFIG_WEBD, false);
 	add_records(&b, c);
 	add_endpoints(&b, "listen", &c->webd.listen);
 	add_endpoints(&b, "metrics", &c->webd.metrics);
@@ -224,13 +273,21 @@ parts_unit(const struct config *c, enum config_unit unit)
 	return NULL;
 }
 
+void
+parts_free(char *part)
+{
+	if (part != NULL)
+		explicit_bzero(part, strlen(part));
+	free(part);
+}
+
 bool
 parts_differ(const struct config *a, const struct config *b, enum config_unit unit)
 {
 	char *part_a = parts_unit(a, unit), *part_b = parts_unit(b, unit);
 	bool differ = strcmp(part_a, part_b) != 0;
 
-	free(part_a);
-	free(part_b);
+	parts_free(part_a);
+	parts_free(part_b);
 	return differ;
 }

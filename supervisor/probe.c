@@ -72,7 +72,7 @@ inheritable_part(const struct config *config)
 	char *text = parts_probe(config);
 	int fd = sealed_new("esddns-part", text, strlen(text));
 
-	free(text);
+	parts_free(text);
 	if (fd >= 0 && fcntl(fd, F_SETFD, 0) == 0)
 		return fd;
 	fprintf(stderr, "esddns: no memory file can be made: %s\n", strerror(errno));

@@ -77,7 +77,7 @@ make_parts(const struct config *old, const struct config *new, int fds[UNITS])
 			continue;
 		text = parts_unit(new, (enum config_unit)i);
 		fds[i] = sealed_new("esddns-part", text, strlen(text));
-		free(text);
+		parts_free(text);
 		if (fds[i] < 0) {
 			log_error("no memory file for a part of the configuration can be made",
 				  LOG_S("error", strerror(errno)));

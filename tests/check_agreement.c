@@ -388,6 +388,109 @@ START_TEST(agrees_only_on_what_a_quorum_named)
 }
 END_TEST
 
+/* Is the agreement on A final, where those that say nothing may answer yet? */
+static bool
+is_final(const struct given *given, unsigned quorum)
+{
+	const struct agreement_limits limits = { .quorum = quorum };
+	struct ballot ballots[8];
+	struct address last = address_of(C);
+	struct agreement out;
+	size_t n = 0;
+
+	for (; given[n].operator; n++) {
+		ballots[n] = ballot_of(&given[n]);
+		ballots[n].pending = !*given[n].says;
+	}
+	agreement_judge(&limits, ballots, n, &last, &out);
+	expect_agreed(&out, A, out.agreed);
+	return out.final;
+}
+
+START_TEST(who_is_slow_may_still_matter)
+{
+	const struct given one_late[] = {
+		{ "alpha", SOURCE_HTTPS, A },    { "bravo", SOURCE_HTTPS, A },
+		{ "charlie", SOURCE_HTTPS, "" }, { "delta", SOURCE_STUN, A },
+		{ "echo", SOURCE_STUN, A },      { 0 },
+	};
+	const struct given a_kind_late[] = {
+		{ "alpha", SOURCE_HTTPS, A },   { "bravo", SOURCE_HTTPS, A },
+		{ "charlie", SOURCE_HTTPS, A }, { "delta", SOURCE_STUN, "" },
+		{ "echo", SOURCE_STUN, "" },    { 0 },
+	};
+	const struct given a_kind_failed[] = {
+		{ "alpha", SOURCE_HTTPS, A },       { "bravo", SOURCE_HTTPS, A },
+		{ "charlie", SOURCE_HTTPS, A },     { "delta", SOURCE_STUN, "refused" },
+		{ "echo", SOURCE_STUN, "refused" }, { 0 },
+	};
+	const struct given few_fast[] = {
+		{ "alpha", SOURCE_HTTPS, A },    { "bravo", SOURCE_HTTPS, A },
+		{ "charlie", SOURCE_HTTPS, "" }, { "delta", SOURCE_HTTPS, "" },
+		{ "echo", SOURCE_HTTPS, B },     { 0 },
+	};
+	const struct given may_contradict_itself[] = {
+		{ "alpha", SOURCE_HTTPS, A },
+		{ "bravo", SOURCE_HTTPS, A },
+		{ "bravo", SOURCE_HTTPS, "" },
+		{ "charlie", SOURCE_HTTPS, B },
+		{ 0 },
+	};
+
+	ck_assert(is_final(one_late, 0));
+	ck_assert(!is_final(a_kind_late, 0));
+	ck_assert(is_final(a_kind_failed, 0));
+	ck_assert(!is_final(few_fast, 2));
+	ck_assert(!is_final(may_contradict_itself, 0));
+}
+END_TEST
+
+/* Whatever the pending ballots turn out to be, a final agreement is the same in the end. */
+START_TEST(what_is_final_stays)
+{
+	static const char *const pool[] = { A, B, C, "10.0.0.1", "it failed" };
+	static const char *const names[] = { "a", "b", "c", "d", "e", "f" };
+	unsigned finals = 0;
+
+	srandom(7919 + (unsigned)_i);
+	for (int round = 0; round < 3000; round++) {
+		const struct agreement_limits limits = { .quorum = (unsigned)random() % 3 };
+		struct address last = address_of(random() % 2 ? C : "");
+		size_t n = 1 + (size_t)random() % 8;
+		struct ballot ballots[8];
+		struct agreement before, after;
+
+		for (size_t i = 0; i < n; i++) {
+			ballots[i] = ballot_of(
+				&(struct given){ names[random() % 6],
+						 (enum source_kind)(random() % SOURCE_KIND__MAX),
+						 random() % 2 ? A : pool[random() % 5] });
+			if (random() % 3 == 0) {
+				ballots[i].answer = address_of("");
+				ballots[i].pending = true;
+			}
+		}
+		agreement_judge(&limits, ballots, n, &last, &before);
+		if (!before.final)
+			continue;
+		finals++;
+		for (int end = 0; end < 50; end++) {
+			for (size_t i = 0; i < n; i++) {
+				const char *says = pool[random() % 5];
+
+				if (ballots[i].pending &&
+				    !address_parse_text(says, &ballots[i].answer))
+					ballots[i].answer = address_of("");
+			}
+			agreement_judge(&limits, ballots, n, &last, &after);
+			ck_assert_int_eq(after.verdict, AGREEMENT_AGREED);
+			ck_assert(address_equal(&after.address, &before.address));
+		}
+	}
+	ck_assert_uint_gt(finals, 100);
+}
+END_TEST
+
 START_TEST(names_its_values)
 {
 	ck_assert_str_eq(agreement_verdict_name(AGREEMENT_AGREED), "agreed");
@@ -421,6 +524,8 @@ main(void)
 	tcase_add_test(tc, kinds_within_operators);
 	tcase_add_test(tc, more_operators_than_fit);
 	tcase_add_loop_test(tc, agrees_only_on_what_a_quorum_named, 0, 20);
+	tcase_add_test(tc, who_is_slow_may_still_matter);
+	tcase_add_loop_test(tc, what_is_final_stays, 0, 4);
 	tcase_add_test(tc, names_its_values);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

@@ -164,6 +164,36 @@ START_TEST(lead_comes_back_as_it_was_sent)
 }
 END_TEST
 
+START_TEST(cluster_comes_back_as_it_was_sent)
+{
+	struct msg_cluster c = { .followers = 12,
+				 .connected = _i % 2,
+				 .current = _i % 3,
+				 .released = 9,
+				 .overdue = _i % 2 };
+	struct msg *m;
+	char *json;
+
+	srandom((unsigned)_i);
+	sample_text(c.publisher, sizeof(c.publisher), _i % 2);
+	sample_text(c.balancer, sizeof(c.balancer), _i % 2);
+	sample_text(c.reason, sizeof(c.reason), _i % 2);
+	json = msg_encode_cluster(&c);
+	m = sample_decode(json);
+	ck_assert_int_eq(m->type, MSG_CLUSTER);
+	ck_assert_uint_eq(m->cluster.followers, 12);
+	ck_assert_int_eq(m->cluster.connected, c.connected);
+	ck_assert_int_eq(m->cluster.current, c.current);
+	ck_assert_int_eq(m->cluster.overdue, c.overdue);
+	ck_assert_int_eq(m->cluster.released, 9);
+	assert_cleaned(m->cluster.publisher, c.publisher);
+	assert_cleaned(m->cluster.balancer, c.balancer);
+	assert_cleaned(m->cluster.reason, c.reason);
+	msg_free(m);
+	free(json);
+}
+END_TEST
+
 START_TEST(record_comes_back_as_it_was_sent)
 {
 	struct msg_record r, *found;
@@ -180,6 +210,7 @@ START_TEST(record_comes_back_as_it_was_sent)
 	ck_assert_uint_eq(found->count, r.count);
 	assert_cleaned(found->fqdn, r.fqdn);
 	assert_cleaned(found->zone, r.zone);
+	assert_cleaned(found->by, r.by);
 	assert_cleaned(found->name, r.name);
 	ck_assert_int_eq(found->family, r.family);
 	ck_assert_int_eq(found->state, r.state);
@@ -385,6 +416,7 @@ main(void)
 	tcase_add_loop_test(tc, a_full_wan_is_shortened_and_still_readable, 0, 20);
 	tcase_add_test(tc, agreeing_votes_are_left_out_first);
 	tcase_add_loop_test(tc, lead_comes_back_as_it_was_sent, 0, 10);
+	tcase_add_loop_test(tc, cluster_comes_back_as_it_was_sent, 0, 10);
 	tcase_add_loop_test(tc, record_comes_back_as_it_was_sent, 0, 40);
 	tcase_add_test(tc, stats_come_back_whole_over_several_messages);
 	tcase_add_test(tc, stats_without_a_sample_are_sent_too);

@@ -1,4 +1,5 @@
 #include <check.h>
+#include <linux/if_addr.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
@@ -41,12 +42,14 @@ add_route(struct stream *s, uint16_t type, unsigned char af, unsigned char bits,
 	add(s, type, &m, sizeof(m));
 }
 
+static struct netwatch_known known;
+
 static void
 expect(const struct stream *s, bool ipv4, bool ipv6)
 {
 	bool changed[ADDRESS_FAMILY__MAX] = { false };
 
-	netwatch_read(s->bytes, s->len, changed);
+	netwatch_read(&known, s->bytes, s->len, changed);
 	ck_assert(!changed[ADDRESS_NONE]);
 	ck_assert_int_eq(changed[ADDRESS_IPV4], ipv4);
 	ck_assert_int_eq(changed[ADDRESS_IPV6], ipv6);
@@ -88,6 +91,59 @@ START_TEST(leaves_the_rest_alone)
 }
 END_TEST
 
+/* One message of 2001:200::last on an interface; its lifetime is of no interest. */
+static void
+tell(uint16_t type, unsigned interface, uint8_t last, uint32_t flags, bool is_news)
+{
+	struct {
+		struct ifaddrmsg m;
+		struct rtattr address_head;
+		uint8_t address[16];
+		struct rtattr flags_head;
+		uint32_t flags;
+	} body = {
+		.m = { .ifa_family = AF_INET6, .ifa_index = interface },
+		.address_head = { .rta_len = RTA_LENGTH(16), .rta_type = IFA_ADDRESS },
+		.address = { 0x20, 0x01, 0x02, [15] = last },
+		.flags_head = { .rta_len = RTA_LENGTH(4), .rta_type = IFA_FLAGS },
+		.flags = flags,
+	};
+	struct stream s = { .len = 0 };
+
+	add(&s, type, &body, sizeof(body));
+	expect(&s, false, is_news);
+}
+
+START_TEST(a_renewed_lifetime_is_no_news)
+{
+	tell(RTM_NEWADDR, 2, 1, IFA_F_TENTATIVE, true);
+	tell(RTM_NEWADDR, 2, 1, 0, true); /* usable from now on */
+	tell(RTM_NEWADDR, 2, 1, 0, false);
+	tell(RTM_NEWADDR, 2, 1, 0, false);
+	tell(RTM_NEWADDR, 3, 1, 0, true);
+	tell(RTM_NEWADDR, 2, 2, 0, true);
+	tell(RTM_NEWADDR, 2, 1, 0, false);
+	tell(RTM_NEWADDR, 2, 1, IFA_F_DEPRECATED, true);
+	tell(RTM_DELADDR, 2, 1, IFA_F_DEPRECATED, true);
+	tell(RTM_DELADDR, 2, 1, IFA_F_DEPRECATED, true);
+	tell(RTM_NEWADDR, 2, 1, 0, true);
+	tell(RTM_NEWADDR, 2, 2, 0, false);
+}
+END_TEST
+
+/* More than can be remembered are news each time. */
+START_TEST(remembers_a_bounded_number)
+{
+	for (unsigned n = 0; n < NETWATCH_KNOWN_MAX; n++)
+		tell(RTM_NEWADDR, 2, (uint8_t)n, 0, true);
+	for (unsigned n = 0; n < NETWATCH_KNOWN_MAX; n++)
+		tell(RTM_NEWADDR, 2, (uint8_t)n, 0, false);
+	for (unsigned round = 0; round < 3; round++)
+		for (unsigned n = 0; n < 2 * NETWATCH_KNOWN_MAX; n++)
+			tell(RTM_NEWADDR, 3, (uint8_t)n, 0, true);
+}
+END_TEST
+
 START_TEST(stays_within_what_came)
 {
 	struct stream s = { .len = 0 };
@@ -103,6 +159,34 @@ START_TEST(stays_within_what_came)
 	expect(&s, false, false);
 	s.bytes[0].nlmsg_len = UINT32_MAX;
 	expect(&s, false, false);
+}
+END_TEST
+
+/* An attribute whose padding would be beyond the end, and one that is longer than the message. */
+START_TEST(stays_within_the_attributes)
+{
+	static const uint16_t lengths[] = { 0, 3, 5, 8, 9, 0xffff };
+
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		struct {
+			struct ifaddrmsg m;
+			struct rtattr head;
+			uint8_t value;
+		} body = {
+			.m = { .ifa_family = AF_INET6 },
+			.head = { .rta_len = lengths[i], .rta_type = IFA_ADDRESS },
+		};
+		struct nlmsghdr *exact = calloc(1, NLMSG_LENGTH(8 + 5));
+		bool changed[ADDRESS_FAMILY__MAX] = { false };
+
+		exact->nlmsg_type = RTM_NEWADDR;
+		exact->nlmsg_len = NLMSG_LENGTH(8 + 5);
+		memcpy(NLMSG_DATA(exact), &body, 8 + 5);
+		netwatch_read(&known, exact, exact->nlmsg_len, changed);
+		ck_assert(changed[ADDRESS_IPV6]); /* an address that cannot be read is news */
+		ck_assert_uint_eq(known.n, 0);
+		free(exact);
+	}
 }
 END_TEST
 
@@ -136,7 +220,10 @@ main(void)
 
 	tcase_add_test(tc, hears_of_global_addresses_and_default_routes);
 	tcase_add_test(tc, leaves_the_rest_alone);
+	tcase_add_test(tc, a_renewed_lifetime_is_no_news);
+	tcase_add_test(tc, remembers_a_bounded_number);
 	tcase_add_test(tc, stays_within_what_came);
+	tcase_add_test(tc, stays_within_the_attributes);
 	tcase_add_test(tc, opens_and_closes);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

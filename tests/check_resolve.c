@@ -306,15 +306,15 @@ START_TEST(obeys_the_deadline_of_each)
 
 	rig_start(&r, "nameserver 127.0.0.1\n");
 	look_up(&r, "silent.test", ADDRESS_IPV4, 300, &silent);
-	look_up(&r, "silent.test", ADDRESS_IPV4, 900, &patient);
+	look_up(&r, "silent.test", ADDRESS_IPV4, 300 + BLOCKED_MS, &patient);
 	await(&r, 1);
 	ck_assert_int_eq(silent.calls, 1);
 	ck_assert_str_eq(silent.error, "could not be looked up: no name server answered");
 	ck_assert_int_ge(clock_now() - start, 300);
 	ck_assert_int_lt(clock_now() - start, 300 + BLOCKED_MS);
 	await(&r, 2);
-	ck_assert_int_ge(clock_now() - start, 900);
-	ck_assert_int_lt(clock_now() - start, 900 + BLOCKED_MS);
+	ck_assert_int_ge(clock_now() - start, 300 + BLOCKED_MS);
+	ck_assert_int_lt(clock_now() - start, 300 + 2 * BLOCKED_MS);
 	/* it waited, and did not spin */
 	ck_assert_uint_lt(r.passes, 50);
 	/* one that has passed already */
@@ -368,10 +368,11 @@ START_TEST(follows_a_changed_resolv_conf)
 	ck_assert_str_eq(o.addresses[0], "192.0.2.1");
 	/* one is under way at the old server, which falls silent: it goes over to the new one */
 	r.servers[0].mute = true;
+	asked = r.servers[0].asked + 1;
 	look_up(&r, "both.test", ADDRESS_IPV6, PATIENCE_MS, &waiting);
-	run_for(&r, 20);
+	while (r.servers[0].asked < asked)
+		pass(&r, clock_now() + PATIENCE_MS);
 	ck_assert_int_eq(waiting.calls, 0);
-	asked = r.servers[0].asked;
 	own_net_write(RESOLV_CONF, "nameserver 127.0.0.2\n");
 	look_up(&r, "v4.test", ADDRESS_IPV4, PATIENCE_MS, &o);
 	await(&r, 3);

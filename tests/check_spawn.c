@@ -19,6 +19,8 @@
 #include "supervisor/worker.h"
 
 #define PATIENCE_MS 20000
+#define RESTARTS 10000
+#define ANY_USER 54321
 
 #define ARGV(...) ((char *const *)(const char *const[]){ __VA_ARGS__, NULL })
 
@@ -271,11 +273,11 @@ START_TEST(many_restarts_leak_nothing)
 	worker_init(&w, "detector", on_event, &seen);
 	worker_set_part(&w, sealed_new("part", "{}", 2));
 	before = open_descriptors();
-	for (unsigned i = 1; i <= 200; i++)
+	for (unsigned i = 1; i <= RESTARTS; i++)
 		live(&w, i % 10 == 0 ? missing : good, i);
 	ck_assert_int_eq(open_descriptors(), before);
-	ck_assert_uint_eq(seen.count[UNIT_EV_EXECED], 180);
-	ck_assert_uint_eq(seen.count[UNIT_EV_ENDED], 200);
+	ck_assert_uint_eq(seen.count[UNIT_EV_EXECED], RESTARTS / 10 * 9);
+	ck_assert_uint_eq(seen.count[UNIT_EV_ENDED], RESTARTS);
 	ck_assert_str_eq(w.last_exit,
 			 "could not be executed: /nonexistent/missing: No such file or directory");
 	worker_free(&w);
@@ -302,6 +304,35 @@ START_TEST(a_worker_without_descriptors_is_a_failed_spawn)
 	}
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	ck_assert_uint_ge(seen.count[UNIT_EV_SPAWN_FAILED], 3);
+	worker_free(&w);
+}
+END_TEST
+
+/* fork(2): EAGAIN where the user has as many processes as it may. */
+START_TEST(a_worker_without_a_process_is_a_failed_spawn)
+{
+	char *const *argv = ARGV("/bin/true");
+	struct rlimit limit, none;
+	struct seen seen = { { 0 } };
+	struct worker w;
+	int before;
+
+	worker_init(&w, "detector", on_event, &seen);
+	worker_set_part(&w, sealed_new("part", "{}", 2));
+	/* root has no limit; each test has a process of its own to change */
+	if (geteuid() == 0)
+		ck_assert_int_eq(setresuid(ANY_USER, ANY_USER, ANY_USER), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_NPROC, &limit), 0);
+	none = limit;
+	none.rlim_cur = 0;
+	before = open_descriptors();
+	ck_assert_int_eq(setrlimit(RLIMIT_NPROC, &none), 0);
+	live(&w, argv, 1);
+	ck_assert_uint_eq(seen.count[UNIT_EV_SPAWN_FAILED], 1);
+	ck_assert_int_eq(open_descriptors(), before);
+	ck_assert_int_eq(setrlimit(RLIMIT_NPROC, &limit), 0);
+	live(&w, argv, 2);
+	ck_assert_uint_eq(seen.count[UNIT_EV_EXECED], 1);
 	worker_free(&w);
 }
 END_TEST
@@ -341,7 +372,7 @@ main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tc, set_up, NULL);
-	tcase_set_timeout(tc, 60);
+	tcase_set_timeout(tc, 300); /* many restarts, sanitized, on a busy machine */
 	tcase_add_test(tc, a_program_runs_and_is_reaped_once);
 	tcase_add_test(tc, a_failed_exec_says_why);
 	tcase_add_test(tc, a_failed_fork_is_reported);
@@ -351,6 +382,7 @@ main(void)
 	tcase_add_test(tc, a_sweep_leaves_nobody);
 	tcase_add_test(tc, many_restarts_leak_nothing);
 	tcase_add_test(tc, a_worker_without_descriptors_is_a_failed_spawn);
+	tcase_add_test(tc, a_worker_without_a_process_is_a_failed_spawn);
 	tcase_add_test(tc, a_signal_for_an_older_incarnation_reaches_nobody);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

@@ -105,11 +105,12 @@ expect_answer(struct bench *b, const char *address)
 }
 
 static void
-expect_error(struct bench *b, const char *error)
+expect_error(struct bench *b, const char *reason, const char *error)
 {
 	const struct stun_result *r = result_of(b);
 
 	ck_assert_str_eq(r->error, error);
+	ck_assert_str_eq(r->reason, reason);
 	ck_assert_int_eq(r->address.family, ADDRESS_NONE);
 }
 
@@ -214,22 +215,21 @@ END_TEST
 /* Sent again after 500 and 1000 ms with the same id; a late answer to the first is good. */
 START_TEST(udp_retransmits)
 {
+	/* before all: what is late on a slow machine is never early by this clock */
+	int64_t start = clock_now(), second, third;
 	struct bench *b = begin(SOCK_DGRAM, 10000);
 	uint8_t first[STUN_HEADER_SIZE], again[STUN_HEADER_SIZE], reply[ANSWER_SIZE];
 	struct sockaddr_in from, from_again;
-	int64_t start, second, third;
 
 	receive(b, first, &from);
-	start = clock_now();
 	receive(b, again, &from_again);
 	second = clock_now() - start;
 	ck_assert_mem_eq(first, again, sizeof(first));
 	ck_assert_int_eq(from.sin_port, from_again.sin_port);
 	receive(b, again, &from_again);
 	third = clock_now() - start;
-	ck_assert_int_ge(second, 450);
-	ck_assert_int_ge(third - second, 900);
-	ck_assert_int_lt(third - second, 5000);
+	ck_assert_int_ge(second, 500);
+	ck_assert_int_ge(third, 1500);
 	write_answer(reply, first, 7);
 	answer(b, reply, sizeof(reply), &from);
 	expect_answer(b, "198.20.0.7");
@@ -242,7 +242,7 @@ START_TEST(udp_gives_up_at_the_deadline)
 	struct bench *b = begin(SOCK_DGRAM, 300);
 	int64_t start = clock_now();
 
-	expect_error(b, "did not answer in time");
+	expect_error(b, "timeout", "did not answer in time");
 	ck_assert_int_ge(clock_now() - start, 290);
 	end(b);
 }
@@ -250,7 +250,7 @@ END_TEST
 
 START_TEST(udp_tells_what_it_dropped)
 {
-	struct bench *b = begin(SOCK_DGRAM, 300);
+	struct bench *b = begin(SOCK_DGRAM, 1500);
 	uint8_t request[STUN_HEADER_SIZE], reply[ANSWER_SIZE];
 	struct sockaddr_in from;
 
@@ -258,7 +258,8 @@ START_TEST(udp_tells_what_it_dropped)
 	write_answer(reply, request, 7);
 	reply[19] ^= 1;
 	answer(b, reply, sizeof(reply), &from);
-	expect_error(b, "gave no valid answer in time: sent the answer to another request");
+	expect_error(b, "timeout",
+		     "gave no valid answer in time: sent the answer to another request");
 	end(b);
 }
 END_TEST
@@ -270,7 +271,7 @@ START_TEST(udp_fails_at_once_where_nobody_listens)
 
 	close(b->server);
 	b->server = -1;
-	expect_error(b, "could not be asked: Connection refused");
+	expect_error(b, "connect", "could not be asked: Connection refused");
 	ck_assert_int_lt(clock_now() - start, 10000);
 	end(b);
 }
@@ -287,7 +288,7 @@ START_TEST(udp_reports_an_error_response)
 	reply[0] = 0x01, reply[1] = 0x11, reply[3] = 8;
 	memcpy(reply + STUN_HEADER_SIZE, "\x00\x09\x00\x04\x00\x00\x03\x00", 8);
 	answer(b, reply, sizeof(reply), &from);
-	expect_error(b, "answered with an error (300)");
+	expect_error(b, "answer", "answered with an error (300)");
 	end(b);
 }
 END_TEST
@@ -354,8 +355,9 @@ START_TEST(tcp_is_closed_early)
 		ck_assert_int_eq(send(b->peer, reply, 31, MSG_NOSIGNAL), 31);
 	close(b->peer);
 	b->peer = -1;
-	expect_error(b, _i ? "closed the connection within its answer"
-			   : "closed the connection without an answer");
+	expect_error(b, "answer",
+		     _i ? "closed the connection within its answer"
+			: "closed the connection without an answer");
 	end(b);
 }
 END_TEST
@@ -368,7 +370,7 @@ START_TEST(tcp_refuses_what_is_no_stun)
 
 	accept_request(b, request);
 	ck_assert_int_eq(send(b->peer, page, sizeof(page) - 1, MSG_NOSIGNAL), sizeof(page) - 1);
-	expect_error(b, "sent something that is not STUN");
+	expect_error(b, "answer", "sent something that is not STUN");
 	end(b);
 }
 END_TEST
@@ -382,7 +384,7 @@ START_TEST(tcp_refuses_a_message_that_is_too_large)
 	write_answer(reply, request, 7);
 	reply[2] = 0xff, reply[3] = 0xfc;
 	ck_assert_int_eq(send(b->peer, reply, sizeof(reply), MSG_NOSIGNAL), sizeof(reply));
-	expect_error(b, "sent something that is not STUN");
+	expect_error(b, "answer", "sent something that is not STUN");
 	end(b);
 }
 END_TEST
@@ -398,7 +400,8 @@ START_TEST(tcp_fails_where_nobody_listens_or_answers)
 		close(b->server);
 		b->server = -1;
 	}
-	expect_error(b, _i ? "did not answer in time" : "could not be asked: Connection refused");
+	expect_error(b, _i ? "timeout" : "connect",
+		     _i ? "did not answer in time" : "could not be asked: Connection refused");
 	end(b);
 }
 END_TEST

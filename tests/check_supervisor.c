@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define JUMPING_CLOCK TESTS_BUILDDIR "/jumping_clock"
+
 /* --- what it is for ------------------------------------------------------------------- */
 
 START_TEST(starts_and_stops_in_order)
@@ -256,7 +258,7 @@ START_TEST(the_group_dies_with_its_leader)
 	supervised_configure(NULL, &member, NULL, "");
 	supervised_start();
 	wait_until(journal_number("member ") > 0);
-	first = journal_number("member ");
+	first = journal_first_number("member ");
 	wait_until(journal_count("updater start ") >= 2);
 	ck_assert(is_gone(first));
 	ck_assert_int_eq(supervised_stop(), 0);
@@ -394,6 +396,71 @@ START_TEST(without_descriptors_it_waits)
 }
 END_TEST
 
+/* A pipe that is full, and that nobody reads. */
+static void
+stuck_output(void)
+{
+	static char page[4096];
+	int ends[2];
+
+	if (pipe(ends) != 0 || fcntl(ends[1], F_SETFL, O_NONBLOCK) != 0)
+		_exit(99);
+	while (write(ends[1], page, sizeof(page)) > 0)
+		;
+	/* it blocks who writes without care */
+	fcntl(ends[1], F_SETFL, 0);
+	dup2(ends[1], STDOUT_FILENO);
+	dup2(ends[1], STDERR_FILENO);
+}
+
+START_TEST(nobody_reads_what_it_says)
+{
+	struct plan crash = { "exit", "1", "    RestartSec: 50ms\n" };
+	int64_t began;
+
+	supervised_configure(NULL, NULL, &crash, "");
+	esddns = supervised_start_in(stuck_output);
+	wait_until(journal_count("webd start ") >= 3);
+	kill(esddns, SIGUSR1);
+	wait_until(file_contains(journal, "detector got DETECT=1"));
+	began = clock_now();
+	ck_assert_int_eq(supervised_stop(), 0);
+	ck_assert_int_lt(clock_now() - began, 2000);
+	ck_assert_uint_eq(journal_count("detector stops"), 1);
+}
+END_TEST
+
+/* Invariant 10: jumping_clock's wall clock goes a year ahead or back at each reading. */
+START_TEST(a_wall_clock_that_jumps_changes_nothing)
+{
+	struct plan crash = { "exit", "1",
+			      "    RestartSec: 300ms\n    RestartMaxDelaySec: 301ms\n" };
+	struct plan watched = { .extra = "    WatchdogSec: 60s\n    TimeoutStartSec: 60s\n" };
+	struct plan freeze = { "freeze", NULL,
+			       "    WatchdogSec: 1s\n    TimeoutAbortSec: 1s\n"
+			       "    RestartSec: 30s\n    RestartMaxDelaySec: 60s\n" };
+	int64_t began;
+	unsigned starts;
+
+	supervised_configure(&watched, &freeze, &crash, "");
+	began = clock_now();
+	supervised_start_program(JUMPING_CLOCK);
+	wait_until(file_contains(log_file, "cause=watchdog"));
+	ck_assert_int_ge(clock_now() - began, 1000);
+	ck_assert(file_contains(log_file, "time=2"));
+	usleep(1000000);
+	/* one start, then one for each delay that passed: neither held up nor hurried */
+	starts = journal_count("webd start ");
+	ck_assert_uint_ge(starts, 3);
+	ck_assert_uint_le(starts, 1 + (unsigned)((clock_now() - began) / 300));
+	ck_assert_uint_eq(journal_count("detector start "), 1);
+	ck_assert_uint_eq(journal_count("updater start "), 1); /* its backoff goes on */
+	began = clock_now();
+	ck_assert_int_eq(supervised_stop(), 0);
+	ck_assert_int_lt(clock_now() - began, 2000);
+}
+END_TEST
+
 START_TEST(a_wrong_configuration_ends_with_78)
 {
 	supervised_configure(NULL, NULL, NULL, "nonsense: 1\nwebd: {drain: never}\n");
@@ -515,6 +582,8 @@ main(void)
 	tcase_add_test(tc, nobody_survives_its_kill);
 	tcase_add_test(tc, a_second_one_is_told_who_runs);
 	tcase_add_test(tc, without_descriptors_it_waits);
+	tcase_add_test(tc, nobody_reads_what_it_says);
+	tcase_add_test(tc, a_wall_clock_that_jumps_changes_nothing);
 	tcase_add_test(tc, a_wrong_configuration_ends_with_78);
 	tcase_add_test(tc, the_service_manager_is_told);
 	tcase_add_test(tc, as_pid_1_it_reaps_and_exits_with_the_workers_code);

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "unit_events.h"
@@ -124,6 +125,8 @@ walk_one_step(struct walk *w, int64_t now)
 {
 	struct unit_event ev = random_event(&w->u);
 	enum unit_state was = w->u.state;
+	bool old = ev.type >= UNIT_EV_EXECED && ev.incarnation != w->u.incarnation;
+	struct unit before = w->u;
 	struct unit_action action;
 
 	if (!possible(w, &ev))
@@ -136,6 +139,10 @@ walk_one_step(struct walk *w, int64_t now)
 	    ev.incarnation == w->u.incarnation)
 		w->alive = false;
 	action = unit_step(&w->u, &ev, now);
+	if (old)
+		must(action.signal == 0 && !action.spawn &&
+			     memcmp(&w->u, &before, sizeof(before)) == 0,
+		     "news of an older incarnation changed something");
 	must(action.signal == 0 || w->alive, "a signal without a process");
 	must(!action.spawn || action.signal == 0, "two actions at once");
 	if (action.spawn)

@@ -13,7 +13,8 @@ static const char good[] =
 	"\"name\":\"v6\",\"type\":\"AAAA\",\"ttl\":600}],\"provider\":{\"name\":\"gandi\","
 	"\"url\":\"https://api.gandi.net/v5/livedns/\",\"auth\":\"apikey\",\"token_file\":null,"
 	"\"ca_file\":\"/ca.pem\",\"timeout\":10000},\"interval\":300000,"
-	"\"detector_interval\":60000,\"observe\":false,\"dry_run\":true}";
+	"\"detector_interval\":60000,\"observe\":false,\"dry_run\":true,\"backup_delay\":20000,"
+	"\"backup_spread\":40000,\"cluster\":{\"backend\":\"local\"}}";
 
 static struct updater_config *
 parse(const char *text)
@@ -52,6 +53,9 @@ START_TEST(takes_a_whole_part)
 	ck_assert_int_eq(config->detector_interval_ms, 60000);
 	ck_assert(!config->observe);
 	ck_assert(config->dry_run);
+	ck_assert_int_eq(config->backup_delay_ms, 20000);
+	ck_assert_int_eq(config->backup_spread_ms, 40000);
+	ck_assert(!config->cluster->kubernetes);
 	updater_config_free(config);
 }
 END_TEST
@@ -61,6 +65,10 @@ static const struct {
 	const char *from, *to;
 } broken[] = {
 	{ "\"v\":1", "\"v\":2" },
+	{ "\"backup_delay\":20000,", "" },
+	{ "\"backup_spread\":40000", "\"backup_spread\":-1" },
+	{ "\"backend\":\"local\"", "\"backend\":\"kubernetes\"" },
+	{ "\"cluster\":{\"backend\":\"local\"}", "\"cluster\":null" },
 	{ "\"version\":\"1.2.3\",", "" },
 	{ "\"runtime_dir\":\"/run/esddns\"", "\"runtime_dir\":\"\"" },
 	{ "\"records\":[", "\"record\":[" },

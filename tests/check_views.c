@@ -130,6 +130,35 @@ START_TEST(in_sync)
 }
 END_TEST
 
+/* A pod of a cluster in which another one leads. */
+START_TEST(standing_by)
+{
+	struct webd_config c = sample_config();
+	struct webd_state *s = sample_in_sync(&c, SAMPLE_NOW);
+	struct msg lead = sample_lead(), wan = sample_wan(14000),
+		   record = sample_record(&c, 0, 42000);
+	struct msg cluster = { .type = MSG_CLUSTER,
+			       .cluster = { .followers = 3, .connected = true, .current = true } };
+
+	snprintf(s->config.backend, sizeof(s->config.backend), "kubernetes");
+	lead.lead.role = MSG_STANDBY;
+	lead.lead.term = 0;
+	snprintf(lead.lead.backend, sizeof(lead.lead.backend), "kubernetes");
+	snprintf(lead.lead.holder, sizeof(lead.lead.holder), "node-b_9d1f");
+	snprintf(wan.wan.holder, sizeof(wan.wan.holder), "node-b_9d1f");
+	snprintf(record.record.by, sizeof(record.record.by), "node-b");
+	snprintf(cluster.cluster.publisher, sizeof(cluster.cluster.publisher),
+		 "tcp://10.77.0.12:51340");
+	snprintf(cluster.cluster.balancer, sizeof(cluster.cluster.balancer),
+		 "192.0.2.7, lb.example.com");
+	webd_state_take(s, WEBD_DETECTOR, &lead, SAMPLE_NOW);
+	webd_state_take(s, WEBD_UPDATER, &wan, SAMPLE_NOW);
+	webd_state_take(s, WEBD_UPDATER, &record, SAMPLE_NOW);
+	webd_state_take(s, WEBD_UPDATER, &cluster, SAMPLE_NOW);
+	all_views("standing-by", s);
+}
+END_TEST
+
 static void
 set_vote(struct msg_vote *v, const char *answer, const char *error)
 {
@@ -330,6 +359,7 @@ main(void)
 	int failed;
 
 	tcase_add_test(tc, in_sync);
+	tcase_add_test(tc, standing_by);
 	tcase_add_test(tc, held_with_liars);
 	tcase_add_test(tc, stale);
 	tcase_add_test(tc, nothing_known);

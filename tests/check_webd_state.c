@@ -96,7 +96,10 @@ START_TEST(a_dead_link_is_told)
 	verdict_is(SAMPLE_NOW, WEBD_BAD, "The detector does not run");
 	/* the address itself is as usable as it was a moment ago */
 	ck_assert(webd_usable(state, ADDRESS_IPV4, SAMPLE_NOW));
+	/* the next one is there, but what is known is still the word of the dead one */
 	webd_state_link(state, WEBD_DETECTOR, true);
+	ck_assert(!webd_link_alive(state, WEBD_DETECTOR, SAMPLE_NOW));
+	verdict_is(SAMPLE_NOW, WEBD_BAD, "The detector has said nothing yet");
 	webd_state_take(state, WEBD_DETECTOR, &m, SAMPLE_NOW);
 	verdict_is(SAMPLE_NOW, WEBD_GOOD, "home.example.com points to 198.20.0.7");
 }
@@ -119,6 +122,39 @@ START_TEST(a_repetition_is_no_news)
 	m.wan.ipv4.votes[0].agrees = false;
 	webd_state_take(state, WEBD_DETECTOR, &m, SAMPLE_NOW + 28000);
 	ck_assert_uint_eq(state->version, version + 1);
+}
+END_TEST
+
+/* It heard of a new leader before the detector knew that it is none: then nobody repeats it. */
+START_TEST(what_the_updater_heard_first_is_shown_in_the_end)
+{
+	struct msg old = sample_wan(12000), news = old, lead = sample_lead();
+
+	news.wan.epoch++;
+	news.wan.ipv4.address = sample_address("198.20.0.8");
+	for (int i = 0; i < 2; i++) {
+		webd_state_take(state, WEBD_UPDATER, &news, SAMPLE_NOW);
+		webd_state_take(state, WEBD_DETECTOR, &old, SAMPLE_NOW);
+		ck_assert_int_eq(state->wan.epoch, old.wan.epoch);
+		if (i == 0) {
+			lead.lead.role = MSG_STANDBY;
+			webd_state_take(state, WEBD_DETECTOR, &lead, SAMPLE_NOW + 5);
+			lead.lead.role = MSG_LEADER;
+		} else {
+			webd_state_link(state, WEBD_DETECTOR, false);
+		}
+		ck_assert_int_eq(state->wan.epoch, news.wan.epoch);
+		ck_assert_int_eq(webd_confirmed_age(state, ADDRESS_IPV4, SAMPLE_NOW + 5), 12005);
+		webd_state_take(state, WEBD_DETECTOR, &lead, SAMPLE_NOW + 5);
+		webd_state_take(state, WEBD_DETECTOR, &old, SAMPLE_NOW + 5);
+	}
+	/* what is older than what is shown is not */
+	webd_state_link(state, WEBD_DETECTOR, true);
+	webd_state_take(state, WEBD_DETECTOR, &lead, SAMPLE_NOW);
+	webd_state_take(state, WEBD_UPDATER, &old, SAMPLE_NOW);
+	webd_state_take(state, WEBD_DETECTOR, &news, SAMPLE_NOW);
+	webd_state_link(state, WEBD_DETECTOR, false);
+	ck_assert_int_eq(state->wan.epoch, news.wan.epoch);
 }
 END_TEST
 
@@ -227,6 +263,7 @@ ready(int64_t now_ms)
 START_TEST(ready_means_something_true_to_show)
 {
 	struct webd_state *full = state;
+	struct msg m = sample_lead();
 
 	ck_assert(ready(SAMPLE_NOW));
 	webd_state_link(state, WEBD_DETECTOR, false);
@@ -234,6 +271,8 @@ START_TEST(ready_means_something_true_to_show)
 	webd_state_link(state, WEBD_UPDATER, false);
 	ck_assert(!ready(SAMPLE_NOW));
 	webd_state_link(state, WEBD_DETECTOR, true);
+	ck_assert(!ready(SAMPLE_NOW));
+	webd_state_take(state, WEBD_DETECTOR, &m, SAMPLE_NOW);
 	ck_assert(ready(SAMPLE_NOW));
 	webd_state_drain(state);
 	ck_assert(!ready(SAMPLE_NOW));
@@ -403,6 +442,7 @@ main(void)
 	tcase_add_test(tc, ages_make_stale);
 	tcase_add_test(tc, a_dead_link_is_told);
 	tcase_add_test(tc, a_repetition_is_no_news);
+	tcase_add_test(tc, what_the_updater_heard_first_is_shown_in_the_end);
 	tcase_add_test(tc, in_sync_means_with_the_address_published_now);
 	tcase_add_test(tc, extra_values_do_not_match);
 	tcase_add_test(tc, a_reload_keeps_what_stays);

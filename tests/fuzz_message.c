@@ -45,6 +45,8 @@ encode(const struct msg *m)
 	case MSG_STATS:
 		msg_encode_stats(m->stats.from, m->stats.metrics, collect, &b);
 		return buf_take(&b);
+	case MSG_CLUSTER:
+		return msg_encode_cluster(&m->cluster);
 	case MSG_TYPE__MAX:
 		break;
 	}
@@ -82,6 +84,8 @@ check_bounds(const struct msg *m)
 		REQUIRE(m->record.family == ADDRESS_IPV4 || m->record.family == ADDRESS_IPV6);
 		REQUIRE(m->record.wanted.family == ADDRESS_NONE ||
 			m->record.wanted.family == m->record.family);
+	} else if (m->type == MSG_CLUSTER) {
+		REQUIRE(m->cluster.released >= 0 && m->cluster.released <= MSG_EPOCH_MAX);
 	} else {
 		REQUIRE(m->stats.metrics != NULL && m->stats.part < m->stats.parts);
 	}

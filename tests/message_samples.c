@@ -152,4 +152,5 @@ sample_record(struct msg_record *r, bool full)
 	r->next_in_ms = random_span();
 	sample_text(r->error_type, sizeof(r->error_type), full);
 	sample_text(r->error, sizeof(r->error), full);
+	sample_text(r->by, sizeof(r->by), full);
 }

@@ -70,8 +70,8 @@ supervised_configure(const struct plan *detector, const struct plan *updater,
 	fclose(f);
 }
 
-pid_t
-supervised_start_in(void (*prepare)(void))
+static pid_t
+start(const char *program, void (*prepare)(void))
 {
 	pid_t pid = fork();
 	int fd;
@@ -85,14 +85,26 @@ supervised_start_in(void (*prepare)(void))
 	close_range(STDERR_FILENO + 1, ~0u, 0); /* the test framework's own */
 	if (prepare != NULL)
 		prepare();
-	execl(ESDDNS, "esddns", "-c", configuration, (char *)NULL);
+	execl(program, "esddns", "-c", configuration, (char *)NULL);
 	_exit(127);
+}
+
+pid_t
+supervised_start_in(void (*prepare)(void))
+{
+	return start(ESDDNS, prepare);
 }
 
 void
 supervised_start(void)
 {
 	esddns = supervised_start_in(NULL);
+}
+
+void
+supervised_start_program(const char *path)
+{
+	esddns = start(path, NULL);
 }
 
 bool
@@ -108,14 +120,14 @@ file_contains(const char *file, const char *text)
 	return strstr(content, text) != NULL;
 }
 
-long
-journal_number(const char *text)
+static long
+number_in_journal(const char *text, bool first)
 {
 	FILE *f = fopen(journal, "re");
 	char line[8192];
 	long number = -1;
 
-	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
+	while (f != NULL && !(first && number >= 0) && fgets(line, sizeof(line), f) != NULL) {
 		const char *at = strstr(line, text);
 
 		if (at != NULL)
@@ -124,6 +136,18 @@ journal_number(const char *text)
 	if (f != NULL)
 		fclose(f);
 	return number;
+}
+
+long
+journal_number(const char *text)
+{
+	return number_in_journal(text, false);
+}
+
+long
+journal_first_number(const char *text)
+{
+	return number_in_journal(text, true);
 }
 
 unsigned

@@ -29,6 +29,8 @@ void supervised_tear_down(void);
 void supervised_configure(const struct plan *detector, const struct plan *updater,
 			  const struct plan *webd, const char *rest);
 void supervised_start(void);
+/* The same with a program of the tests in place of esddns. */
+void supervised_start_program(const char *path);
 /* The same as a process of one's own; prepare() runs in it first. */
 pid_t supervised_start_in(void (*prepare)(void));
 /* The exit code of the supervisor once it ends; 128 + n for a signal. */
@@ -41,6 +43,8 @@ void supervised_show(void);
 bool file_contains(const char *file, const char *text);
 /* The whole number that follows text in the journal for the last time, or -1. */
 long journal_number(const char *text);
+/* The same for the first time. */
+long journal_first_number(const char *text);
 unsigned journal_count(const char *text);
 bool is_gone(long pid);
 

@@ -29,25 +29,23 @@ add_text(struct buf *b, const char *key, const char *text)
 static void
 add_record(struct buf *b, const struct record *rec, int64_t now_ms)
 {
-	const struct plan *p = &rec->plan;
-	enum msg_record_state state = plan_state(p);
 	char wanted[ADDRESS_TEXT_MAX], error[ERROR_MAX];
-	int64_t due_ms = plan_next_deadline(p);
+	struct msg_record m;
 
-	address_format(&p->wanted, wanted, sizeof(wanted));
-	mem_copy_text(error, sizeof(error), plan_error(p));
+	record_describe(rec, now_ms, &m);
+	address_format(&m.wanted, wanted, sizeof(wanted));
+	mem_copy_text(error, sizeof(error), m.error);
 	buf_adds(b, "{\"fqdn\":");
-	json_quote(b, rec->conf->fqdn);
+	json_quote(b, m.fqdn);
 	add_text(b, "type", record_type(rec));
-	add_text(b, "state", msg_record_state_name(state));
+	add_text(b, "state", msg_record_state_name(m.state));
 	add_text(b, "wanted", wanted);
-	add_text(b, "found", p->found.nvalues > 0 ? p->found.values[0] : NULL);
-	buf_printf(b, ",\"values\":%zu,\"ttl\":%lld", p->found.total, (long long)p->found.ttl);
-	buf_printf(b, ",\"checked_age_ms\":%lld,\"next_in_ms\":%lld",
-		   p->checked_ms == PLAN_NEVER ? -1LL : (long long)(now_ms - p->checked_ms),
-		   due_ms == CLOCK_NEVER ? -1LL
-		   : due_ms > now_ms     ? (long long)(due_ms - now_ms)
-					 : 0LL);
+	add_text(b, "found", m.nvalues > 0 ? m.values[0] : NULL);
+	buf_printf(b, ",\"values\":%zu,\"ttl\":%lld",
+		   m.by[0] == '\0' ? rec->plan.found.total : m.nvalues, (long long)m.ttl);
+	buf_printf(b, ",\"checked_age_ms\":%lld,\"next_in_ms\":%lld", (long long)m.checked_age_ms,
+		   (long long)m.next_in_ms);
+	add_text(b, "by", m.by);
 	add_text(b, "error", error);
 	buf_addc(b, '}');
 }
@@ -61,7 +59,7 @@ add_records(struct buf *b, struct record *const *list, size_t n, bool in_sync, s
 	size_t added = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if ((plan_state(&list[i]->plan) == MSG_RECORD_IN_SYNC) != in_sync)
+		if ((record_state(list[i]) == MSG_RECORD_IN_SYNC) != in_sync)
 			continue;
 		buf_clear(&one);
 		add_record(&one, list[i], now_ms);

@@ -90,6 +90,7 @@ take_provider(const cJSON *part, struct updater_config *config)
 static const char *
 take_part(const cJSON *part, struct updater_config *config)
 {
+	const char *why;
 	int64_t version;
 
 	if (!json_int(part, "v", 1, 1, &version))
@@ -107,6 +108,12 @@ take_part(const cJSON *part, struct updater_config *config)
 	if (!json_bool(part, "observe", &config->observe) ||
 	    !json_bool(part, "dry_run", &config->dry_run))
 		return "observe or dry_run is malformed";
+	if (!json_int(part, "backup_delay", 0, DURATION_MAX_MS, &config->backup_delay_ms) ||
+	    !json_int(part, "backup_spread", 0, DURATION_MAX_MS, &config->backup_spread_ms))
+		return "backup_delay or backup_spread is malformed";
+	config->cluster = cluster_config_read(part, &why);
+	if (config->cluster == NULL)
+		return why;
 	/* only there where it is asked for */
 	if (cJSON_HasObjectItem(part, "once_limit") &&
 	    !json_int(part, "once_limit", 1, DURATION_MAX_MS, &config->once_limit_ms))
@@ -143,5 +150,6 @@ updater_config_free(struct updater_config *config)
 	free(config->url);
 	free(config->token_file);
 	free(config->ca_file);
+	cluster_config_free(config->cluster);
 	free(config);
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cluster/config.h"
 #include "common/address.h"
 #include "updater/provider.h"
 
@@ -31,6 +32,8 @@ struct updater_config {
 	int64_t timeout_ms;
 	int64_t interval_ms;
 	int64_t detector_interval_ms;
+	int64_t backup_delay_ms, backup_spread_ms;
+	struct cluster_config *cluster; /* owned */
 	bool observe, dry_run;
 	int64_t once_limit_ms; /* esddns --once: end by then at the latest; 0: work on */
 };

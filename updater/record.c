@@ -14,38 +14,105 @@ record_type(const struct record *rec)
 	return address_record_type(rec->conf->family);
 }
 
-char *
-record_message(const struct record *rec, int64_t now_ms)
+static void
+describe_plan(const struct record *rec, int64_t now_ms, struct msg_record *m)
 {
 	const struct plan *p = &rec->plan;
 	const struct provider_record *found = &p->found;
 	int64_t next_ms = plan_next_deadline(p);
-	struct msg_record m = {
+
+	m->state = plan_state(p);
+	m->exists = found->exists;
+	m->nvalues = found->nvalues;
+	m->ttl = found->ttl;
+	m->in_sync = p->verdict == PLAN_MATCHES;
+	m->checked_at = rec->checked_at;
+	m->checked_age_ms = p->checked_ms == PLAN_NEVER ? -1 : now_ms - p->checked_ms;
+	m->updated_at = rec->updated_at;
+	m->next_in_ms = next_ms == CLOCK_NEVER ? -1 : next_ms > now_ms ? next_ms - now_ms : 0;
+	memcpy(m->values, found->values, sizeof(m->values));
+	memcpy(m->href, found->href, sizeof(m->href));
+	mem_copy_text(m->error_type, sizeof(m->error_type), plan_error_type(p));
+	mem_copy_text(m->error, sizeof(m->error), plan_error(p));
+}
+
+/* Is what is shown another node's word? */
+static bool
+is_told(const struct record *rec)
+{
+	return rec->key != NULL && rec->plan.settings.passive;
+}
+
+enum msg_record_state
+record_state(const struct record *rec)
+{
+	const struct wan_record *k = rec->key;
+	bool right;
+
+	if (!is_told(rec))
+		return plan_state(&rec->plan);
+	if (!k->exists)
+		return MSG_RECORD_UNKNOWN;
+	right = address_equal(&k->value, &rec->plan.wanted);
+	if (k->attention)
+		return MSG_RECORD_ATTENTION;
+	if (k->error[0] != '\0')
+		return MSG_RECORD_RETRYING;
+	return k->in_sync && right ? MSG_RECORD_IN_SYNC : MSG_RECORD_WORKING;
+}
+
+static void
+describe_told(const struct record *rec, int64_t now_ms, struct msg_record *m)
+{
+	const struct wan_record *k = rec->key;
+
+	m->state = record_state(rec);
+	m->next_in_ms = m->checked_age_ms = -1;
+	if (!k->exists) {
+		mem_copy_text(m->error, sizeof(m->error), rec->reason);
+		return;
+	}
+	m->in_sync = k->in_sync;
+	m->exists = k->found.family != ADDRESS_NONE;
+	if (m->exists) {
+		m->nvalues = 1;
+		address_format(&k->found, m->values[0], sizeof(m->values[0]));
+		m->ttl = k->ttl;
+	}
+	m->checked_at = k->checked_at;
+	if (rec->key_checked_ms != PLAN_NEVER)
+		m->checked_age_ms = now_ms - rec->key_checked_ms;
+	mem_copy_text(m->href, sizeof(m->href), k->href);
+	mem_copy_text(m->by, sizeof(m->by), k->by);
+	mem_copy_text(m->error_type, sizeof(m->error_type), k->error_type);
+	mem_copy_text(m->error, sizeof(m->error), k->error[0] != '\0' ? k->error : rec->reason);
+}
+
+void
+record_describe(const struct record *rec, int64_t now_ms, struct msg_record *out)
+{
+	*out = (struct msg_record){
 		.index = rec->index,
 		.count = rec->count,
 		.family = rec->conf->family,
-		.state = plan_state(p),
-		.wanted = p->wanted,
-		.wanted_ttl = p->settings.ttl,
-		.exists = found->exists,
-		.nvalues = found->nvalues,
-		.ttl = found->ttl,
-		.in_sync = p->verdict == PLAN_MATCHES,
-		.checked_at = rec->checked_at,
-		.checked_age_ms = p->checked_ms == PLAN_NEVER ? -1 : now_ms - p->checked_ms,
-		.updated_at = rec->updated_at,
-		.next_in_ms = next_ms == CLOCK_NEVER ? -1
-			      : next_ms > now_ms     ? next_ms - now_ms
-						     : 0,
+		.wanted = rec->plan.wanted,
+		.wanted_ttl = rec->plan.settings.ttl,
 	};
+	mem_copy_text(out->fqdn, sizeof(out->fqdn), rec->conf->fqdn);
+	mem_copy_text(out->zone, sizeof(out->zone), rec->conf->zone);
+	mem_copy_text(out->name, sizeof(out->name), rec->conf->name);
+	if (is_told(rec))
+		describe_told(rec, now_ms, out);
+	else
+		describe_plan(rec, now_ms, out);
+}
 
-	mem_copy_text(m.fqdn, sizeof(m.fqdn), rec->conf->fqdn);
-	mem_copy_text(m.zone, sizeof(m.zone), rec->conf->zone);
-	mem_copy_text(m.name, sizeof(m.name), rec->conf->name);
-	memcpy(m.values, found->values, sizeof(m.values));
-	memcpy(m.href, found->href, sizeof(m.href));
-	mem_copy_text(m.error_type, sizeof(m.error_type), plan_error_type(p));
-	mem_copy_text(m.error, sizeof(m.error), plan_error(p));
+char *
+record_message(const struct record *rec, int64_t now_ms)
+{
+	struct msg_record m;
+
+	record_describe(rec, now_ms, &m);
 	return msg_encode_record(&m);
 }
 

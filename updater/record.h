@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "cluster/wan_object.h"
 #include "common/http.h"
 #include "common/metrics.h"
 #include "updater/config.h"
@@ -19,11 +20,19 @@ struct record {
 	struct http_call *call; /* NULL: nothing under way */
 	int64_t checked_at;     /* wall: the last successful read */
 	int64_t updated_at;     /* wall: the last successful write */
+	/* in a cluster, while another node acts on it: what that one says */
+	const struct wan_record *key; /* NULL: there is no cluster */
+	int64_t key_checked_ms;
+	const char *reason; /* why this node does not act; "" */
 };
 
 /* "A", "AAAA". */
 const char *record_type(const struct record *rec);
-/* Its state as a message of the bus; free() it. */
+/* Its state: of its plan, or as another node tells it. */
+enum msg_record_state record_state(const struct record *rec);
+/* All that is shown of it. */
+void record_describe(const struct record *rec, int64_t now_ms, struct msg_record *out);
+/* The same as a message of the bus; free() it. */
 char *record_message(const struct record *rec, int64_t now_ms);
 /* What the actions tell to the log. */
 void record_log(const struct record *rec, const struct plan_actions *actions);

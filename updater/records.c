@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "updater/plan.h"
 #include "updater/record.h"
+#include "updater/records_private.h"
 #include "updater/token.h"
 
 #define IN_FLIGHT_MAX 4
@@ -22,43 +23,16 @@
 /* How often a token file is looked at while a new one would help. */
 #define TOKEN_WATCH_MS 5000
 
-struct records {
-	struct http *http;
-	struct metrics *metrics;
-	records_publish *publish;
-	void *arg;
-
-	const struct updater_config *config;
-	struct token *token;
-	char token_trouble[MSG_REASON_MAX]; /* as logged last */
-	bool token_changed;
-	int64_t token_watch_ms;
-
-	size_t n;
-	struct record **list;
-	unsigned in_flight;
-	int64_t paid_until_ms; /* the requests so far are earned at this time */
-	bool counted;
-	bool stopping;
-
-	struct address address[ADDRESS_FAMILY__MAX]; /* what is published */
-	int64_t confirmed_ms[ADDRESS_FAMILY__MAX];
-	bool heard;
-};
-
-static void step(struct record *rec, const struct plan_event *ev, int64_t now_ms);
-
-static void
-report(struct record *rec)
+void
+records_report_one(struct record *rec)
 {
 	struct records *r = rec->owner;
 	char *json = record_message(rec, clock_now());
 
 	r->publish(r->arg, json);
 	free(json);
-	metrics_set(r->metrics, METRIC_RECORD_ATTENTION,
-		    plan_state(&rec->plan) == MSG_RECORD_ATTENTION, rec->conf->fqdn,
-		    record_type(rec), NULL);
+	metrics_set(r->metrics, METRIC_RECORD_ATTENTION, record_state(rec) == MSG_RECORD_ATTENTION,
+		    rec->conf->fqdn, record_type(rec), NULL);
 	r->counted = true;
 }
 
@@ -134,11 +108,14 @@ answered(void *arg, const struct http_response *response)
 		r->config->provider->judge_write(&access, &target, response, &result);
 	else
 		r->config->provider->judge_read(&access, &target, response, &result);
-	step(rec,
-	     &(struct plan_event){ .kind = is_write ? PLAN_EV_WRITTEN : PLAN_EV_READ,
-				   .result = &result,
-				   .jitter = any_number() },
-	     clock_now());
+	records_step(rec,
+		     &(struct plan_event){ .kind = is_write ? PLAN_EV_WRITTEN : PLAN_EV_READ,
+					   .result = &result,
+					   .jitter = any_number() },
+		     clock_now());
+	/* limits are counted by address, and a server in trouble is so for all */
+	if (rec->plan.not_before_ms > r->not_before_ms)
+		r->not_before_ms = rec->plan.not_before_ms;
 }
 
 /* Without a token nothing is asked: the provider would only count a refusal. */
@@ -149,11 +126,11 @@ fail_without_token(struct record *rec, bool is_write, int64_t now_ms)
 
 	provider_fail(&result, PROVIDER_ATTENTION, "no-token", "%s",
 		      token_trouble(rec->owner->token));
-	step(rec,
-	     &(struct plan_event){ .kind = is_write ? PLAN_EV_WRITTEN : PLAN_EV_READ,
-				   .result = &result,
-				   .jitter = any_number() },
-	     now_ms);
+	records_step(rec,
+		     &(struct plan_event){ .kind = is_write ? PLAN_EV_WRITTEN : PLAN_EV_READ,
+					   .result = &result,
+					   .jitter = any_number() },
+		     now_ms);
 }
 
 static void
@@ -204,24 +181,27 @@ cancel(struct record *rec)
 	rec->owner->in_flight--;
 }
 
-/* Tell the plan what happened, and do what it asks for. */
-static void
-step(struct record *rec, const struct plan_event *ev, int64_t now_ms)
+void
+records_step(struct record *rec, const struct plan_event *ev, int64_t now_ms)
 {
 	struct plan_actions actions = plan_step(&rec->plan, ev, now_ms);
 
 	record_count(rec, &actions, rec->owner->metrics, clock_wall());
 	record_log(rec, &actions);
+	records_tell_events(rec, &actions, now_ms);
 	if (actions.report)
-		report(rec);
-	if (actions.request != PLAN_REQUEST_NONE && !rec->owner->stopping)
+		records_report_one(rec);
+	if ((actions.request == PLAN_REQUEST_READ || actions.request == PLAN_REQUEST_WRITE) &&
+	    !rec->owner->stopping)
 		start_request(rec, actions.request == PLAN_REQUEST_WRITE, now_ms);
+	else
+		records_tell_writer(rec, &actions, now_ms);
 }
 
 /* --- configuration --------------------------------------------------------------------------- */
 
 static struct plan_settings
-settings_of(const struct records *r, const struct updater_record *conf)
+settings_of(const struct records *r, const struct updater_record *conf, bool passive)
 {
 	return (struct plan_settings){
 		.family = conf->family,
@@ -231,6 +211,8 @@ settings_of(const struct records *r, const struct updater_record *conf)
 		.observe = r->config->observe,
 		.dry_run = r->config->dry_run,
 		.can_read = !r->config->observe || token_value(r->token),
+		.permit = r->writers != NULL,
+		.passive = passive,
 	};
 }
 
@@ -241,11 +223,11 @@ tell_news(struct record *rec, int64_t now_ms)
 	enum address_family family = rec->conf->family;
 
 	if (r->heard)
-		step(rec,
-		     &(struct plan_event){ .kind = PLAN_EV_NEWS,
-					   .address = r->address[family],
-					   .confirmed_ms = r->confirmed_ms[family] },
-		     now_ms);
+		records_step(rec,
+			     &(struct plan_event){ .kind = PLAN_EV_NEWS,
+						   .address = r->address[family],
+						   .confirmed_ms = r->confirmed_ms[family] },
+			     now_ms);
 }
 
 static bool
@@ -274,7 +256,7 @@ static struct record *
 record_new(struct records *r, const struct updater_record *conf, int64_t now_ms)
 {
 	struct record *rec = mem_new(1, sizeof(*rec));
-	struct plan_settings settings = settings_of(r, conf);
+	struct plan_settings settings = settings_of(r, conf, r->writers != NULL);
 
 	rec->owner = r;
 	rec->conf = conf;
@@ -297,12 +279,13 @@ retry_with_token(struct records *r, int64_t now_ms)
 	r->token_changed = false;
 	for (size_t i = 0; i < r->n; i++) {
 		struct record *rec = r->list[i];
-		struct plan_settings settings = settings_of(r, rec->conf);
+		struct plan_settings settings =
+			settings_of(r, rec->conf, rec->plan.settings.passive);
 
 		if (settings.can_read != rec->plan.settings.can_read ||
 		    rec->plan.failure.count > 0) {
 			plan_configure(&rec->plan, &settings, now_ms);
-			report(rec);
+			records_report_one(rec);
 		}
 	}
 }
@@ -322,10 +305,12 @@ records_configure(struct records *r, const struct updater_config *config, const 
 	r->list = mem_new(r->n + 1, sizeof(*r->list));
 	for (size_t i = 0; i < r->n; i++) {
 		const struct updater_record *conf = &config->records[i];
-		struct plan_settings settings = settings_of(r, conf);
 		struct record *rec = take_old(old, nold, conf);
 
 		if (rec) {
+			struct plan_settings settings =
+				settings_of(r, conf, rec->plan.settings.passive);
+
 			rec->conf = conf;
 			plan_configure(&rec->plan, &settings, now_ms);
 		} else
@@ -337,6 +322,10 @@ records_configure(struct records *r, const struct updater_config *config, const 
 	for (size_t i = 0; i < nold; i++)
 		record_free(old[i]);
 	free(old);
+	if (r->writers != NULL) {
+		writers_configure(r->writers, config, now_ms);
+		records_follow_writers(r);
+	}
 	metrics_clear(r->metrics, METRIC_RECORD_ATTENTION);
 	for (size_t i = 0; i < r->n; i++)
 		tell_news(r->list[i], now_ms);
@@ -376,8 +365,11 @@ keep_news(struct records *r, const struct msg_wan *wan, enum address_family fami
 	const struct msg_wan_family *f = msg_wan_family_const(wan, family);
 
 	r->address[family] = f->address;
-	r->confirmed_ms[family] =
-		f->confirmed_age_ms < 0 ? PLAN_NEVER : now_ms - f->confirmed_age_ms;
+	if (r->writers != NULL)
+		r->confirmed_ms[family] = writers_confirmed_ms(r->writers, family);
+	else
+		r->confirmed_ms[family] =
+			f->confirmed_age_ms < 0 ? PLAN_NEVER : now_ms - f->confirmed_age_ms;
 }
 
 void
@@ -393,16 +385,23 @@ records_news(struct records *r, const struct msg_wan *wan, int64_t now_ms)
 void
 records_check(struct records *r, int64_t now_ms)
 {
+	if (r->writers != NULL) {
+		writers_check(r->writers, now_ms);
+		return;
+	}
 	for (size_t i = 0; i < r->n; i++)
-		step(r->list[i], &(struct plan_event){ .kind = PLAN_EV_CHECK }, now_ms);
+		records_step(r->list[i], &(struct plan_event){ .kind = PLAN_EV_CHECK }, now_ms);
 }
 
 /* When a plan may start: so many requests must be earned that it can end. */
 static int64_t
 pace_deadline(const struct records *r)
 {
-	return r->paid_until_ms -
-	       (int64_t)EARN_MS * (BURST - PLAN_REQUESTS * (int64_t)(r->in_flight + 1));
+	int64_t earned_ms =
+		r->paid_until_ms -
+		(int64_t)EARN_MS * (BURST - PLAN_REQUESTS * (int64_t)(r->in_flight + 1));
+
+	return earned_ms > r->not_before_ms ? earned_ms : r->not_before_ms;
 }
 
 static struct record *
@@ -449,7 +448,7 @@ records_run(struct records *r, int64_t now_ms)
 		rec = first_due(r);
 		if (!rec || plan_next_deadline(&rec->plan) > now_ms)
 			break;
-		step(rec, &(struct plan_event){ .kind = PLAN_EV_TICK }, now_ms);
+		records_step(rec, &(struct plan_event){ .kind = PLAN_EV_TICK }, now_ms);
 	}
 }
 
@@ -472,6 +471,13 @@ records_next_deadline(const struct records *r, int64_t now_ms)
 	return at;
 }
 
+void
+records_join(struct records *r, struct writers *writers, struct events *events)
+{
+	r->writers = writers;
+	r->events = events;
+}
+
 struct record *const *
 records_list(const struct records *r, size_t *n)
 {
@@ -483,7 +489,7 @@ void
 records_report(struct records *r)
 {
 	for (size_t i = 0; i < r->n; i++)
-		report(r->list[i]);
+		records_report_one(r->list[i]);
 }
 
 bool
@@ -502,7 +508,7 @@ records_status(const struct records *r, char *out, size_t size)
 	struct buf b = BUF_INIT;
 
 	for (size_t i = 0; i < r->n; i++)
-		counts[plan_state(&r->list[i]->plan)]++;
+		counts[record_state(r->list[i])]++;
 	buf_printf(&b, "%zu record%s", r->n, r->n == 1 ? "" : "s");
 	for (size_t s = 0; s < MSG_RECORD_STATE__MAX; s++)
 		if (counts[s] > 0)

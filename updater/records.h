@@ -20,6 +20,9 @@
 
 struct record;
 struct records;
+struct events;
+struct writers;
+struct writers_hooks;
 
 /* Takes a message for the bus; json is valid during the call only. */
 typedef void records_publish(void *arg, const char *json);
@@ -27,6 +30,12 @@ typedef void records_publish(void *arg, const char *json);
 /* http and metrics belong to the caller, and must live longer. */
 struct records *records_new(struct http *http, struct metrics *metrics, records_publish *publish,
 			    void *arg);
+/*
+ * In a cluster: these decide which node acts on a record. Before the first
+ * records_configure(); they were made with records_hooks and r as its argument.
+ */
+void records_join(struct records *r, struct writers *writers, struct events *events);
+extern const struct writers_hooks records_hooks;
 /* Cancels what is under way. */
 void records_free(struct records *r);
 

@@ -17,6 +17,7 @@
 #include "ipc/message.h"
 #include "updater/account.h"
 #include "updater/config.h"
+#include "updater/pod.h"
 #include "updater/records.h"
 
 /* How long a write under way may still take at a stop. */
@@ -32,6 +33,7 @@ struct updater {
 	struct bus_subscriber *detector;
 	struct follow follow;
 	struct records *records;
+	struct pod *pod; /* in a cluster; else NULL */
 	struct log_limit drops;
 	bool connected;      /* to the detector, as logged last */
 	int64_t stop_ms;     /* CLOCK_NEVER: not stopping; else when at the latest */
@@ -70,17 +72,24 @@ drop_message(struct updater *u, const char *reason, const char *why, int64_t now
 }
 
 static void
+take_wan(struct updater *u, const struct msg_wan *wan, int64_t now_ms)
+{
+	if (u->wan)
+		*u->wan = *wan;
+	u->heard = true;
+	records_news(u->records, wan, now_ms);
+}
+
+/* On one host the detector's word is all there is. */
+static void
 take_news(struct updater *u, const struct msg_wan *wan, int64_t now_ms)
 {
 	/* the detector's own socket: the local store's only writer */
 	enum follow_verdict verdict = follow_judge(&u->follow, wan, true);
 
-	if (verdict == FOLLOW_NEW || verdict == FOLLOW_SAME) {
-		if (u->wan)
-			*u->wan = *wan;
-		u->heard = true;
-		records_news(u->records, wan, now_ms);
-	} else
+	if (verdict == FOLLOW_NEW || verdict == FOLLOW_SAME)
+		take_wan(u, wan, now_ms);
+	else
 		drop_message(u, follow_verdict_name(verdict),
 			     "its epoch or sequence is not newer than what is known", now_ms);
 }
@@ -98,14 +107,28 @@ receive(struct updater *u, int64_t now_ms)
 			drop_message(u, "malformed", why, now_ms);
 			continue;
 		}
-		if (m->type == MSG_WAN)
+		if (u->pod)
+			pod_hear(u->pod, m, now_ms);
+		else if (m->type == MSG_WAN)
 			take_news(u, &m->wan, now_ms);
 		msg_free(m);
 	}
 	if (bus_connected(u->detector) != u->connected) {
 		u->connected = !u->connected;
+		if (u->pod && !u->connected)
+			pod_lose_detector(u->pod, now_ms);
 		log_info(u->connected ? "detector is connected" : "detector is not connected");
 	}
+}
+
+/* In a cluster: what came of the API server and of peers. */
+static void
+follow(struct updater *u, const struct pollset *set, int64_t now_ms)
+{
+	const struct msg_wan *wan = u->pod ? pod_dispatch(u->pod, set, now_ms) : NULL;
+
+	if (wan)
+		take_wan(u, wan, now_ms);
 }
 
 /* --- commands from the supervisor ----------------------------------------------------------- */
@@ -123,6 +146,12 @@ configure(struct updater *u, int64_t now_ms)
 		log_error("the supervisor's part of the configuration is not as agreed",
 			  LOG_S("error", why));
 		return false;
+	}
+	/* how the cluster is reached is kept until the next start */
+	if (old != NULL) {
+		cluster_config_free(u->config->cluster);
+		u->config->cluster = old->cluster;
+		old->cluster = NULL;
 	}
 	if (u->records)
 		records_configure(u->records, u->config, channel_secret(u->channel), now_ms);
@@ -220,6 +249,8 @@ tell(struct updater *u, const struct pollset *set, int64_t now_ms)
 	char status[128];
 	bool due = bus_due(u->publisher, set, now_ms);
 
+	if (u->pod)
+		pod_tell(u->pod, u->publisher, due, now_ms);
 	if (due)
 		records_report(u->records);
 	if (records_take_counted(u->records) || due) {
@@ -246,6 +277,8 @@ loop(struct updater *u)
 		channel_prepare(u->channel, &set, now_ms);
 		bus_publisher_prepare(u->publisher, &set, now_ms);
 		bus_subscriber_prepare(u->detector, &set, now_ms);
+		if (u->pod)
+			pod_prepare(u->pod, &set, now_ms);
 		pollset_wake_at(&set, records_next_deadline(u->records, now_ms));
 		pollset_wake_at(&set, u->stop_ms);
 		if (u->stop_ms == CLOCK_NEVER)
@@ -258,6 +291,7 @@ loop(struct updater *u)
 			return status;
 		receive(u, now_ms);
 		http_dispatch(u->http, &set);
+		follow(u, &set, clock_now());
 		records_run(u->records, clock_now());
 		judge_once(u, clock_now());
 		tell(u, &set, clock_now());
@@ -289,6 +323,10 @@ start(struct updater *u)
 	}
 	u->detector = bus_subscriber_new(u->config->runtime_dir, "detector");
 	u->records = records_new(u->http, u->metrics, publish, u);
+	if (u->config->cluster->kubernetes) {
+		u->pod = pod_new(u->config->cluster, u->http, u->metrics, u->records);
+		records_join(u->records, pod_writers(u->pod), pod_events(u->pod));
+	}
 	records_configure(u->records, u->config, channel_secret(u->channel), clock_now());
 	if (u->config->once_limit_ms > 0) {
 		u->wan = mem_new(1, sizeof(*u->wan));
@@ -314,6 +352,7 @@ updater_run(void)
 	if (status == 0)
 		status = loop(&u);
 	records_free(u.records);
+	pod_free(u.pod);
 	free(u.wan);
 	bus_subscriber_free(u.detector);
 	bus_publisher_free(u.publisher);

@@ -156,5 +156,5 @@ const char page_style[] =
 	"  .votes td:nth-child(5) { order: 5; color: var(--quiet); font-size: .875rem; }\n"
 	"  .votes td:nth-child(5) { text-align: right; }\n"
 	"  .changes li .quiet { display: block; padding-left: 1.375rem; }\n"
-	"  dl { gap: .25rem 1rem; grid-template-columns: minmax(6rem, auto) 1fr; }\n"
+	"  dl { gap: .25rem 1rem; grid-template-columns: fit-content(40%) 1fr; }\n"
 	"}\n";

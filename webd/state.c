@@ -39,6 +39,7 @@ webd_state_free(struct webd_state *s)
 	metrics_free(s->own);
 	free(s->wan_text);
 	free(s->lead_text);
+	free(s->cluster_text);
 	free(s);
 }
 
@@ -106,8 +107,24 @@ take_family(struct webd_state *s, enum address_family family, struct msg_wan_fam
 	f->confirmed_age_ms = f->checked_age_ms = -1;
 }
 
+bool
+webd_leads(const struct webd_state *s, int64_t now_ms)
+{
+	return s->has_lead && s->lead.role == MSG_LEADER &&
+	       webd_link_alive(s, WEBD_DETECTOR, now_ms);
+}
+
+const char *
+webd_holder(const struct webd_state *s)
+{
+	if (s->has_lead && s->lead.holder[0] != '\0')
+		return s->lead.holder;
+	return s->has_wan ? s->wan.holder : "";
+}
+
+/* now_ms: of its arrival. */
 static void
-take_wan(struct webd_state *s, enum webd_link link, const struct msg_wan *w, int64_t now_ms)
+show_wan(struct webd_state *s, enum webd_link link, const struct msg_wan *w, int64_t now_ms)
 {
 	s->wan = *w;
 	s->wan_link = link;
@@ -118,12 +135,53 @@ take_wan(struct webd_state *s, enum webd_link link, const struct msg_wan *w, int
 		s->version++;
 }
 
+/* The detector that leads knows more, and sooner, than the updater that follows it. */
+static void
+take_wan(struct webd_state *s, enum webd_link link, const struct msg_wan *w, int64_t now_ms)
+{
+	if (link != WEBD_UPDATER || !webd_leads(s, now_ms)) {
+		show_wan(s, link, w, now_ms);
+		return;
+	}
+	s->passed = *w;
+	s->passed_ms = now_ms;
+	s->has_passed = true;
+}
+
+/* Did the one say what the other says, or something newer? */
+static bool
+is_as_new(const struct msg_wan *a, const struct msg_wan *b)
+{
+	return strcmp(a->uid, b->uid) != 0 || a->epoch > b->epoch ||
+	       (a->epoch == b->epoch && a->sequence >= b->sequence);
+}
+
+/* The updater may have heard of a new leader before the detector knew that it is none. */
+static void
+show_passed(struct webd_state *s)
+{
+	if (s->has_passed && is_as_new(&s->passed, &s->wan))
+		show_wan(s, WEBD_UPDATER, &s->passed, s->passed_ms);
+	s->has_passed = false;
+}
+
 static void
 take_lead(struct webd_state *s, const struct msg_lead *l)
 {
+	if (l->role != MSG_LEADER)
+		show_passed(s);
 	s->lead = *l;
 	s->has_lead = true;
 	if (is_news(&s->lead_text, msg_encode_lead(l)))
+		s->version++;
+}
+
+static void
+take_cluster(struct webd_state *s, const struct msg_cluster *c)
+{
+	s->cluster = *c;
+	s->has_cluster = true;
+	if (is_news(&s->cluster_text, msg_encode_cluster(c)))
 		s->version++;
 }
 
@@ -166,6 +224,7 @@ void
 webd_state_take(struct webd_state *s, enum webd_link link, const struct msg *m, int64_t now_ms)
 {
 	s->links[link].heard_ms = now_ms;
+	s->links[link].stale = false;
 	switch (m->type) {
 	case MSG_WAN:
 		take_wan(s, link, &m->wan, now_ms);
@@ -178,6 +237,9 @@ webd_state_take(struct webd_state *s, enum webd_link link, const struct msg *m, 
 		break;
 	case MSG_STATS:
 		take_stats(&s->links[link], m->stats.metrics);
+		break;
+	case MSG_CLUSTER:
+		take_cluster(s, &m->cluster);
 		break;
 	case MSG_TYPE__MAX:
 		break;
@@ -196,6 +258,9 @@ webd_state_link(struct webd_state *s, enum webd_link link, bool connected)
 	if (s->links[link].connected == connected)
 		return;
 	s->links[link].connected = connected;
+	s->links[link].stale |= !connected;
+	if (link == WEBD_DETECTOR && !connected)
+		show_passed(s);
 	s->version++;
 }
 
@@ -294,7 +359,8 @@ webd_link_alive(const struct webd_state *s, enum webd_link link, int64_t now_ms)
 {
 	const struct webd_link_state *l = &s->links[link];
 
-	return l->connected && l->heard_ms >= 0 && now_ms - l->heard_ms <= WEBD_SILENCE_MS;
+	return l->connected && !l->stale && l->heard_ms >= 0 &&
+	       now_ms - l->heard_ms <= WEBD_SILENCE_MS;
 }
 
 /* FNV-1a over what was judged, so that any change of it is seen. */

@@ -28,6 +28,7 @@ enum webd_link { WEBD_DETECTOR, WEBD_UPDATER, WEBD_LINK__MAX };
 
 struct webd_link_state {
 	bool connected;
+	bool stale;       /* the connection was lost, and nothing was heard since */
 	int64_t heard_ms; /* the last message; -1 for never */
 	/* labelled samples that this worker sent */
 	struct metrics *stats;
@@ -62,12 +63,16 @@ struct webd_state {
 	int64_t started_ms;
 	bool draining;
 	struct webd_link_state links[WEBD_LINK__MAX];
-	bool has_wan, has_lead;
+	bool has_wan, has_lead, has_cluster, has_passed;
 	enum webd_link wan_link; /* the link that brought it */
-	struct msg_wan wan;      /* its ages are as of the message: see webd_confirmed_age() */
+	/* The updater's last one that was passed over for the detector's, and when that came. */
+	struct msg_wan passed;
+	int64_t passed_ms;
+	struct msg_wan wan; /* its ages are as of the message: see webd_confirmed_age() */
 	int64_t confirmed_ms[ADDRESS_FAMILY__MAX], checked_ms[ADDRESS_FAMILY__MAX]; /* -1: never */
 	struct msg_lead lead;
-	char *wan_text, *lead_text;
+	struct msg_cluster cluster; /* from the updater, where there is one */
+	char *wan_text, *lead_text, *cluster_text;
 	size_t nrecords;
 	struct webd_record records[WEBD_RECORDS_MAX];
 	bool has_units;
@@ -102,12 +107,20 @@ void webd_state_tick(struct webd_state *s, int64_t now_ms);
 /* When webd_state_tick() may next find something, or CLOCK_NEVER. */
 int64_t webd_state_next_deadline(const struct webd_state *s, int64_t now_ms);
 
-/* Is the worker connected, and did it speak within WEBD_SILENCE_MS? */
+/*
+ * Is the worker connected, and did it speak within WEBD_SILENCE_MS? What one
+ * that has ended said is not the word of the one that took its place.
+ */
 bool webd_link_alive(const struct webd_state *s, enum webd_link link, int64_t now_ms);
 /* Since its last message, in ms; -1 for never. */
 int64_t webd_link_age(const struct webd_state *s, enum webd_link link, int64_t now_ms);
 /* "detector", "updater": also the names of their units. */
 const char *webd_link_name(enum webd_link link);
+
+/* Does this pod's own detector lead, as far as is known? */
+bool webd_leads(const struct webd_state *s, int64_t now_ms);
+/* The holder of the Lease, or who published last; "" if that is not known. */
+const char *webd_holder(const struct webd_state *s);
 
 /* Does a configured record need this family? */
 bool webd_needs(const struct webd_state *s, enum address_family family);

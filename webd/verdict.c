@@ -104,6 +104,9 @@ judge_link(const struct webd_state *s, enum webd_link link, int64_t now_ms, stru
 	} else if (webd_unit_is(u, "inactive")) {
 		buf_printf(&v->headline, "The %s is stopped", name);
 		buf_printf(&v->detail, "\"esddnsctl start %s\" starts it.", name);
+	} else if (s->links[link].connected && s->links[link].stale) {
+		buf_printf(&v->headline, "The %s has said nothing yet", name);
+		buf_adds(&v->detail, "It is connected again, and has said nothing since.");
 	} else if (webd_unit_is(u, "active") && s->links[link].connected) {
 		buf_printf(&v->headline, "The %s is silent", name);
 		buf_adds(&v->detail, "It runs, but says nothing; its log may tell why.");

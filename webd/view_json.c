@@ -224,6 +224,7 @@ put_record(const struct webd_state *s, const struct webd_record *r, int64_t now_
 	put_time(b, "checked_at", r->msg.checked_at);
 	put_span(b, "checked_age_ms", webd_record_age(r, now_ms));
 	put_time(b, "updated_at", r->msg.updated_at);
+	put_text(b, "by", r->msg.by);
 	put_span(b, "next_in_ms", r->next_ms >= now_ms ? r->next_ms - now_ms : -1);
 	put_text(b, "error_type", r->msg.error_type);
 	put_text(b, "error", r->msg.error);
@@ -287,6 +288,24 @@ put_leader(const struct webd_state *s, struct buf *b)
 }
 
 static void
+put_cluster(const struct webd_state *s, struct buf *b)
+{
+	key(b, "cluster");
+	if (!s->has_cluster) {
+		buf_adds(b, "null");
+		return;
+	}
+	buf_addc(b, '{');
+	put_int(b, "followers", s->cluster.followers);
+	put_text(b, "publisher", s->cluster.publisher);
+	put_bool(b, "connected", s->cluster.connected);
+	put_bool(b, "current", s->cluster.current);
+	put_text(b, "balancer", s->cluster.balancer);
+	put_text(b, "reason", s->cluster.reason);
+	buf_addc(b, '}');
+}
+
+static void
 put_settings(const struct webd_state *s, struct buf *b)
 {
 	open_with(b, "settings", '{');
@@ -322,6 +341,7 @@ view_state_json(const struct webd_state *s, int64_t now_ms, int64_t wall_ms, str
 	put_family(s, ADDRESS_IPV6, now_ms, out);
 	buf_addc(out, '}');
 	put_leader(s, out);
+	put_cluster(s, out);
 	open_with(out, "records", '[');
 	for (size_t i = 0; i < s->nrecords; i++)
 		put_record(s, &s->records[i], now_ms, out);

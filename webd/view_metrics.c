@@ -51,6 +51,7 @@ add_zeros(const struct webd_state *s, struct metrics *m)
 			metrics_add(m, METRIC_WAN_IP_FAILURES, 0, f->votes[k].operator, NULL, NULL);
 			metrics_add(m, METRIC_WAN_IP_DISAGREEMENTS, 0, f->votes[k].operator, NULL,
 				    NULL);
+			metrics_add(m, METRIC_WAN_IP_ANSWERS, 0, f->votes[k].operator, NULL, NULL);
 		}
 	}
 }
@@ -96,6 +97,7 @@ add_units(const struct webd_state *s, int64_t now_ms, struct metrics *m)
 		const struct webd_unit *u = &s->units[i];
 
 		metrics_set(m, METRIC_UNIT_UP, webd_unit_is(u, "active"), u->name, NULL, NULL);
+		metrics_set(m, METRIC_UNIT_STATE, 1, u->name, u->state, NULL);
 		metrics_add(m, METRIC_UNIT_RESTARTS, (double)u->restarts, u->name, NULL, NULL);
 		if (u->memory >= 0)
 			metrics_set(m, METRIC_UNIT_MEMORY, (double)u->memory, u->name, NULL, NULL);
@@ -120,6 +122,25 @@ add_addresses(const struct webd_state *s, struct metrics *m)
 		    NULL);
 }
 
+/* What there is only in a cluster. */
+static void
+add_cluster(const struct webd_state *s, int64_t now_ms, struct metrics *m)
+{
+	char list[MSG_PLACE_MAX], *rest = list, *address;
+
+	if (!s->has_cluster)
+		return;
+	metrics_set(m, METRIC_LEADER, webd_leads(s, now_ms), NULL, NULL, NULL);
+	metrics_set(m, METRIC_CONFIGMAP_WATCHED,
+		    s->cluster.current && webd_link_alive(s, WEBD_UPDATER, now_ms), NULL, NULL,
+		    NULL);
+	metrics_set(m, METRIC_FOLLOWERS, s->cluster.followers, NULL, NULL, NULL);
+	memcpy(list, s->cluster.balancer, sizeof(list));
+	while ((address = strsep(&rest, ", ")) != NULL)
+		if (address[0] != '\0')
+			metrics_set(m, METRIC_LOADBALANCER_IP, 1, address, NULL, NULL);
+}
+
 static struct metrics *
 collect(const struct webd_state *s, const struct webd_traffic *t, int64_t now_ms)
 {
@@ -138,6 +159,7 @@ collect(const struct webd_state *s, const struct webd_traffic *t, int64_t now_ms
 	for (size_t i = 0; i < s->nrecords; i++)
 		add_record(s, &s->records[i], now_ms, m);
 	add_units(s, now_ms, m);
+	add_cluster(s, now_ms, m);
 	webd_traffic_export(t, m);
 	metrics_set(m, METRIC_BUILD_INFO, 1, s->config.version, NULL, NULL);
 	return m;

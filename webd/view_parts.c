@@ -204,6 +204,11 @@ put_record_state(const struct webd_state *s, const struct webd_record *r, int64_
 	const char *words = webd_record_words(s, r, now_ms, &level);
 
 	html_chip(b, level, words);
+	if (r->msg.by[0] != '\0') {
+		buf_adds(b, "<p class=\"quiet\">As told by ");
+		html_text(b, r->msg.by);
+		buf_adds(b, "</p>\n");
+	}
 	if (r->msg.error[0] != '\0') {
 		buf_adds(b, "<p class=\"notice\">");
 		html_text(b, r->msg.error);
@@ -329,10 +334,50 @@ view_votes(const struct webd_state *s, int64_t now_ms, struct buf *b)
 	buf_adds(b, "</section>\n");
 }
 
+/* How this pod hears of the leader, and what is in front of the cluster. */
+static void
+put_cluster(const struct msg_cluster *c, struct buf *b)
+{
+	buf_adds(b, "<dl>\n<dt>ConfigMap</dt><dd>");
+	buf_adds(b, c->current ? "watched" : "not watched now: what is shown may be older");
+	buf_adds(b, "</dd>\n");
+	if (c->publisher[0] != '\0') {
+		buf_adds(b, "<dt>Publisher</dt><dd>");
+		html_text(b, c->publisher);
+		buf_adds(b, c->connected ? "" : ", not connected");
+		buf_adds(b, "</dd>\n");
+	}
+	if (c->followers > 0)
+		buf_printf(b, "<dt>Followers</dt><dd>%u</dd>\n", c->followers);
+	if (c->balancer[0] != '\0') {
+		buf_adds(b, "<dt>Load balancer</dt><dd>");
+		html_text(b, c->balancer);
+		buf_adds(b, "</dd>\n");
+	}
+	buf_adds(b, "</dl>\n");
+	if (c->reason[0] != '\0') {
+		buf_adds(b, "<p class=\"notice\">");
+		html_text(b, c->reason);
+		buf_adds(b, "</p>\n");
+	}
+}
+
 void
 view_leader(const struct webd_state *s, struct buf *b)
 {
 	buf_adds(b, "<section class=\"card\">\n<h2>Leader</h2>\n");
+	if (!s->has_lead && s->has_cluster && s->has_wan) {
+		buf_adds(b, "<dl>\n<dt>This instance</dt><dd>only shows</dd>\n"
+			    "<dt>Published by</dt><dd>");
+		html_text(b, s->wan.holder[0] != '\0' ? s->wan.holder : "nobody");
+		buf_printf(b,
+			   "</dd>\n<dt>Epoch</dt><dd>%lld</dd>\n<dt>Sequence</dt><dd>%lld</dd>\n"
+			   "</dl>\n",
+			   (long long)s->wan.epoch, (long long)s->wan.sequence);
+		put_cluster(&s->cluster, b);
+		buf_adds(b, "</section>\n");
+		return;
+	}
 	if (!s->has_lead) {
 		buf_adds(b, "<p class=\"quiet\">Nothing is known of a leader yet.</p>\n"
 			    "</section>\n");
@@ -342,9 +387,12 @@ view_leader(const struct webd_state *s, struct buf *b)
 	buf_adds(b, s->lead.role == MSG_LEADER ? "leads" : "stands by");
 	buf_adds(b, "</dd>\n<dt>Holder</dt><dd>");
 	html_text(b, s->lead.holder[0] != '\0' ? s->lead.holder : "nobody");
-	buf_adds(b, "</dd>\n<dt>Since</dt><dd>");
-	html_moment(b, s->lead.since);
-	buf_printf(b, "</dd>\n<dt>Term</dt><dd>%lld</dd>\n", (long long)s->lead.term);
+	buf_adds(b, "</dd>\n");
+	if (s->lead.role == MSG_LEADER) {
+		buf_adds(b, "<dt>Since</dt><dd>");
+		html_moment(b, s->lead.since);
+		buf_printf(b, "</dd>\n<dt>Term</dt><dd>%lld</dd>\n", (long long)s->lead.term);
+	}
 	if (s->has_wan)
 		buf_printf(b, "<dt>Epoch</dt><dd>%lld</dd>\n<dt>Sequence</dt><dd>%lld</dd>\n",
 			   (long long)s->wan.epoch, (long long)s->wan.sequence);
@@ -356,6 +404,8 @@ view_leader(const struct webd_state *s, struct buf *b)
 		html_text(b, s->lead.reason);
 		buf_adds(b, "</p>\n");
 	}
+	if (s->has_cluster)
+		put_cluster(&s->cluster, b);
 	buf_adds(b, "</section>\n");
 }
 

@@ -147,13 +147,21 @@ class System:
             base["ASAN_OPTIONS"] = os.environ["ASAN_OPTIONS"]
         return base | self.environment
 
+    def wrap(self, command):
+        """From the next start on this command, which may need root, comes before it."""
+        self._wrap = list(command)
+
     def start(self):
         self.expected_codes = (0,)
-        identity = {} if self._uid is None else {
-            "user": self._uid, "group": self._uid, "extra_groups": []}
+        identity, wrap = {}, self._wrap
+        if self._uid is not None and wrap:      # what wraps it needs root
+            wrap = [*wrap, "setpriv", f"--reuid={self._uid}", f"--regid={self._uid}",
+                    "--clear-groups", "--bounding-set=-all", "--"]
+        elif self._uid is not None:
+            identity = {"user": self._uid, "group": self._uid, "extra_groups": []}
         with open(self.log_file, "ab") as log:
             self._process = subprocess.Popen(
-                [*self._wrap, f"{self._build}/esddns", "-c", str(self.file)], stderr=log,
+                [*wrap, f"{self._build}/esddns", "-c", str(self.file)], stderr=log,
                 stdout=log, stdin=subprocess.DEVNULL, env=self.child_environment(),
                 cwd=self.directory, **identity)
         return self

@@ -70,6 +70,14 @@ def join(one, one_name, other, other_name):
         other_name, "netns", other.name)
 
 
+def read_only(writable):
+    """The start of a command line that can write below this directory only."""
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+            f'mount --bind {writable} {writable} && mount -o remount,bind,ro / && '
+            'for m in /tmp /var /run /home; do mountpoint -q $m && mount -o remount,bind,ro $m; done; '
+            'exec "$@"', "sh"]
+
+
 def with_files(**files):
     """The start of a command line that sees other files under /etc, in its own mount namespace.
 

@@ -141,6 +141,17 @@ def test_an_address_that_cannot_be_public_is_refused(box, running, address):
     assert running.log_lines(address)
 
 
+def test_a_refused_address_is_named_although_the_source_failed_before(box, running):
+    fail_all(box, mode="answer", status=503, body="no")
+    next_round(box, running)
+    assert running.wait_log("source fails", "alpha", "503")
+    box.heal()
+    box.set_wan("100.64.0.1")
+    next_round(box, running)
+    for name in ALL:
+        assert running.wait_log("source fails", name, "100.64.0.1", "shared address")
+
+
 def test_what_cannot_be_public_is_not_published_at_the_start_either(box, launch):
     box.set_wan("10.0.0.1")
     system = launch(esddns.config_for(box))
@@ -210,3 +221,17 @@ def test_a_tripwire_that_lies_does_not_start_rounds_for_ever(box, running):
     before = box.counts()["alpha"]
     stays(lambda: box.counts()["alpha"] <= before + 4, "few rounds for one liar", 8)
     assert running.state()["wan"]["ipv4"]["address"] == WAN4
+
+
+def test_a_kind_that_is_fooled_does_not_win_because_the_other_is_slow(box, launch):
+    """The votes of HTTPS alone are a majority, and STUN answers after the round's grace."""
+    system = launch(esddns.config_for(box, detector={"timeout": "6s", "tripwire": 0}))
+    system.wait_in_sync()
+    writes = box.counts()["gandi.PUT"]
+    for name in ("alpha", "bravo", "charlie"):
+        box.fault(name, mode="wrong", address=LIES[0])
+    for name in ("stun1", "stun2"):
+        box.fault(name, mode="slow", seconds=2)
+    next_round(box, system)
+    state = assert_held(box, system, writes)
+    assert "contradict" in state["wan"]["ipv4"]["reason"]

@@ -8,7 +8,9 @@ import pytest
 import certificates
 import client
 import esddns
+import loops
 import netns
+import processes
 import webclient
 from conftest import WAN4
 from nameserver import NameServer
@@ -21,13 +23,26 @@ WORLD, HOST, RESOLVER = "198.20.9.1", "198.20.9.2", "198.20.9.53"
 
 
 class Home:
-    """ESDDNS in a namespace of its own; `entered()` where its page is to be asked."""
+    """ESDDNS in a namespace of its own, its loops watched until check_loops()."""
 
-    def __init__(self, namespace, launch, config, resolv_conf):
+    def __init__(self, stack, namespace, launch, config, resolv_conf):
         self._namespace = namespace
         with namespace.entered():
             self.system = launch(config, port=PORT,
                                  wrap=netns.with_files(resolv_conf=resolv_conf))
+        # sanitizers make computing a few times slower, and no system call
+        self._loops = stack.enter_context(
+            loops.Watch(self._processes, computing=not esddns.is_sanitized()))
+
+    def _processes(self):
+        found = self.system.units() | {"supervisor": self.system.pid}
+        return {name: pid for name, pid in found.items()
+                if (processes.stat(pid) or ("",))[0].startswith("esddns")}
+
+    def check_loops(self):
+        """Nothing was blocked so far, and that is known of many moments."""
+        assert self._loops.samples > 1000
+        assert not self._loops.found, self._loops.found
 
     def healthz(self):
         """Seconds that /healthz takes; it must be well."""
@@ -70,7 +85,7 @@ def configuration(box, tls, **changes):
         "provider": {"url": f"https://gandi.test:{https}/v5/livedns", "ca_file": ca_file},
         "detector": {"sources": sources, "ca_file": ca_file, "timeout": "1s", "interval": "4s"},
         "updater": {"interval": "2s"},
-        # a loop that is blocked for longer is killed, which every test here would notice
+        # a loop that makes no progress is killed, which every test here would notice
         "units": {"detector": {"WatchdogSec": "1s"}, "updater": {"WatchdogSec": "1s"}}}, changes))
 
 
@@ -111,7 +126,7 @@ def test_no_network_at_boot(stack, launch, tls, tmp_path):
     with world.entered():
         box = stack.enter_context(client.Sandbox("--tls-dir", str(tls)))
         names = stack.enter_context(NameServer(RESOLVER, WORLD))
-    home = Home(host, launch, configuration(box, tls),
+    home = Home(stack, host, launch, configuration(box, tls),
                 resolv_conf(tmp_path / "resolv.conf", RESOLVER))
     system = home.system
     wait_for(lambda: held(system), "a first round has failed", 20, system.log_text)
@@ -152,6 +167,7 @@ def test_no_network_at_boot(stack, launch, tls, tmp_path):
     with host.entered():
         system.wait_in_sync()
     assert system.units() == pids
+    home.check_loops()
 
 
 def test_a_name_server_that_never_answers(stack, launch, tls, tmp_path):
@@ -160,7 +176,7 @@ def test_a_name_server_that_never_answers(stack, launch, tls, tmp_path):
     with host.entered():
         names = stack.enter_context(NameServer("127.0.0.53"))
         box = stack.enter_context(client.Sandbox("--tls-dir", str(tls)))
-    home = Home(host, launch, configuration(box, tls),
+    home = Home(stack, host, launch, configuration(box, tls),
                 resolv_conf(tmp_path / "resolv.conf", "127.0.0.53"))
     system = home.system
     watch(home, lambda: held(system) and names.questions > 4, "a round has failed", 20)
@@ -183,6 +199,7 @@ def test_a_name_server_that_never_answers(stack, launch, tls, tmp_path):
         system.wait_address(NEW4)
         system.wait_in_sync()
         assert box.rrset("example.com", "@", "A")["rrset_values"] == [NEW4]
+    home.check_loops()
 
 
 def box_counts(host, box, *names):
@@ -202,7 +219,7 @@ def test_only_the_provider_cannot_be_resolved(stack, launch, tls, tmp_path):
     with host.entered():
         names = stack.enter_context(NameServer("127.0.0.53"))
         box = stack.enter_context(client.Sandbox("--tls-dir", str(tls)))
-    home = Home(host, launch, configuration(
+    home = Home(stack, host, launch, configuration(
         box, tls, detector={"sources": esddns.sources_of(box)}),
         resolv_conf(tmp_path / "resolv.conf", "127.0.0.53"))
     system = home.system
@@ -216,3 +233,4 @@ def test_only_the_provider_cannot_be_resolved(stack, launch, tls, tmp_path):
         system.wait_address(NEW4)
         names.address = "127.0.0.1"
         system.wait_in_sync()
+    home.check_loops()

@@ -154,6 +154,19 @@ def test_too_many_requests_are_answered_by_waiting(box, launch):
     assert system.log_lines("429") and not system.log_lines("restart")
 
 
+def test_a_limit_is_told_once_and_holds_for_all_records(box, launch):
+    """429 is about the address that asks, not about one record."""
+    box.fault("gandi", mode="answer", status=429, headers={"Retry-After": "4"}, times=4)
+    system = launch(esddns.config_for(box, records=[
+        {"zone": "example.com", "name": f"host{i}", "type": "A", "ttl": 300} for i in range(20)]))
+    system.wait_in_sync(60)
+    log = box.log("gandi")
+    refused = [e["time"] for e in log if e["status"] == 429]
+    # no more than were under way when the first refusal came
+    assert len([e for e in log if e["time"] < refused[0] + 4]) <= 4
+    assert all(e["status"] != 429 for e in log[4:])
+
+
 def test_a_write_that_lands_late_is_found_and_undone(box, launch):
     """The check after 5 s finds it, although the next regular one is far away."""
     system = launch(esddns.config_for(box, updater={"interval": "10min"}))

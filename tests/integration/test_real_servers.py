@@ -226,3 +226,26 @@ def test_a_change_of_the_hosts_own_ipv6_address_is_seen_at_once(internet, launch
              system.log_text)
     with internet.host.entered():
         system.wait_in_sync()
+
+
+def test_a_temporary_address_of_the_host_is_not_published(internet, launch):
+    """With privacy extensions the kernel prefers an address that ends within days."""
+    host = internet.host
+    host.sysctl("ipv6/conf/six/use_tempaddr", 2)
+    host.ip("address", "del", f"{HOST6}/64", "dev", "six")
+    host.ip("address", "add", f"{HOST6}/64", "dev", "six", "nodad", "mngtmpaddr",
+            "valid_lft", "7200", "preferred_lft", "3600")
+    wait_for(lambda: WORLD6 in host.ip("-6", "route", "get", WORLD6) and
+             f"src {HOST6} " not in host.ip("-6", "route", "get", WORLD6),
+             "a temporary address is preferred")
+    config = internet.config(
+        records=[{"zone": "example.com", "name": "@", "type": "AAAA", "ttl": 300}],
+        detector={"sources": [
+            {"operator": "nginx", "url": f"https://[{WORLD6}]/", "family": "ipv6"},
+            {"operator": "coturn1", "url": f"stun:[{WORLD6}]:3478", "family": "ipv6"},
+            {"operator": "coturn2", "url": f"stun-tcp:[{WORLD6}]:3478", "family": "ipv6"}]})
+    with host.entered():
+        system = launch(config, port=PORT)
+        state = system.wait_in_sync()
+        assert state["wan"]["ipv6"]["agreed"] == 3, state["wan"]["ipv6"]["votes"]
+    assert internet.rrset("AAAA") == [HOST6]

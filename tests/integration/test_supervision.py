@@ -10,6 +10,7 @@ import time
 import pytest
 
 import esddns
+import netns
 import processes
 from conftest import WAN4
 from waiting import wait_for
@@ -378,6 +379,30 @@ def test_the_directories_are_private(running):
         assert (running.directory / name).stat().st_mode & 0o777 == 0o700
     for file in (running.directory / "state").iterdir():
         assert file.stat().st_mode & 0o077 == 0, file
+
+
+def test_any_user_will_do_and_a_root_that_is_read_only(box, launch):
+    """No name, no group, no capability, and nothing to write but its own two directories."""
+    anybody = 54321
+    system = launch(esddns.config_for(box), start=False, uid=anybody, environment={
+        "GANDI_API_KEY": esddns.TOKEN, "ASAN_OPTIONS": "detect_leaks=0"})
+    ca_file = system.directory / "ca.crt"
+    shutil.copyfile(box.state["ca_file"], ca_file)
+    system.write_config(provider={"ca_file": str(ca_file)}, detector={"ca_file": str(ca_file)})
+    system.wrap(netns.read_only(system.directory))
+    system.start()
+    system.wait_in_sync()
+    mounts = processes.read(system.pid, "mountinfo").decode().splitlines()
+    assert any(line.split()[4] == "/" and line.split()[5].startswith("ro") for line in mounts)
+    for pid in (system.pid, *system.units().values()):
+        status = processes.read(pid, "status").decode()
+        assert f"Uid:\t{anybody}\t{anybody}\t{anybody}\t{anybody}" in status
+        assert re.search(r"CapEff:\t0+\n", status) and re.search(r"CapBnd:\t0+\n", status)
+    box.set_wan(NEW4)
+    system.wait_address(NEW4)
+    system.wait_in_sync()
+    assert not system.log(level="error")
+    assert system.stop()[0] == 0
 
 
 def test_it_works_as_an_ordinary_user(box, launch):
