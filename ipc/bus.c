@@ -53,6 +53,7 @@ struct bus_publisher {
 	nng_listener listener;
 	int probe;        /* see start_probe(); -1 while there is none */
 	int64_t probe_ms; /* until when it must be answered; CLOCK_NEVER: it was */
+	bool listening;   /* or it did: there may be connections */
 	int lock;         /* held as long as the path is ours */
 	int wake;         /* eventfd: written by nng's threads when a subscriber came */
 	bool resend;
@@ -179,6 +180,7 @@ publisher_listen(struct bus_publisher *p)
 	    (rc = nng_socket_set_size(p->socket, NNG_OPT_RECVMAXSZ, MSG_SIZE_MAX)) == 0 &&
 	    (rc = nng_pipe_notify(p->socket, NNG_PIPE_EV_ADD_POST, subscriber_came, p)) == 0)
 		rc = listen_anew(p);
+	p->listening = rc == 0;
 	return rc;
 }
 
@@ -281,6 +283,12 @@ fail:
 	return NULL;
 }
 
+/*
+ * A socket that had a connection is not closed: if the other end goes at that moment,
+ * nng_close() of nng 1.5.2 may wait for ever, and the process with it. Closing a listener
+ * or a dialer ends its connections, and waits for nothing. So there is one socket for each
+ * purpose of a process, and what its callbacks use stays until the process ends.
+ */
 void
 bus_publisher_free(struct bus_publisher *p)
 {
@@ -289,15 +297,20 @@ bus_publisher_free(struct bus_publisher *p)
 	if (p == NULL)
 		return;
 	end_probe(p);
-	if (nng_socket_id(p->socket) > 0) {
+	if (p->listening) {
 		rest = p->sent_ms != 0 ? p->sent_ms + LINGER_MS - clock_now() : 0;
 		if (rest > 0)
 			nanosleep(&(struct timespec){ .tv_nsec = rest * 1000000 }, NULL);
+		nng_listener_close(p->listener);
+	} else if (nng_socket_id(p->socket) > 0) {
 		nng_close(p->socket);
 	}
-	close(p->wake);
 	if (p->lock >= 0)
 		close(p->lock); /* the file stays: removing it would race with the next holder */
+	p->lock = -1;
+	if (p->listening)
+		return;
+	close(p->wake);
 	free(p->url);
 	free(p);
 }
@@ -437,16 +450,17 @@ bus_subscriber_new(const char *dir, const char *name)
 	return s;
 }
 
+/* See bus_publisher_free(). */
 void
 bus_subscriber_free(struct bus_subscriber *s)
 {
 	if (s == NULL)
 		return;
 	nng_msg_free(s->msg);
-	nng_close(s->socket); /* no callback comes after it */
-	close(s->wake);
-	free(s->url);
-	free(s);
+	s->msg = NULL;
+	if (s->dialing)
+		nng_dialer_close(s->dialer);
+	s->dialing = false;
 }
 
 void

@@ -24,7 +24,10 @@ struct bus_subscriber;
  * NULL with *why (a sentence, valid until the next call) if that fails.
  */
 struct bus_publisher *bus_publisher_new(const char *dir, const char *name, const char **why);
-/* Lets the last messages out (50 ms at most), then closes. NULL is fine. */
+/*
+ * Lets the last messages out (50 ms at most), then ends all connections. Some memory and
+ * descriptors of nng stay until the process ends. NULL is fine.
+ */
 void bus_publisher_free(struct bus_publisher *p);
 /* Never blocks; a slow subscriber loses messages, and gets the state again later. */
 void bus_publish(struct bus_publisher *p, const char *json);
@@ -34,6 +37,7 @@ bool bus_due(struct bus_publisher *p, const struct pollset *set, int64_t now_ms)
 
 /* Dial DIR/NAME.sock, again and again until it is there. */
 struct bus_subscriber *bus_subscriber_new(const char *dir, const char *name);
+/* Ends the connection; what is said above of nng holds here, too. NULL is fine. */
 void bus_subscriber_free(struct bus_subscriber *s);
 void bus_subscriber_prepare(struct bus_subscriber *s, struct pollset *set, int64_t now_ms);
 /*
