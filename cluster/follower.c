@@ -40,7 +40,7 @@ struct follower {
 
 	struct peer_key key;
 	struct peer_guard guard;
-	struct bus_subscriber *peer; /* the leader's publisher; NULL: there is none */
+	struct bus_subscriber *peer; /* to the leader's publisher; NULL: there was none yet */
 	char place[WAN_PUBLISHER_MAX];
 	int64_t released;
 	int64_t hurried_ms;
@@ -145,9 +145,10 @@ follow_publisher(struct follower *f)
 
 	if (strcmp(place, f->place) == 0)
 		return;
-	bus_subscriber_free(f->peer);
 	mem_copy_text(f->place, sizeof(f->place), place);
-	f->peer = place[0] != '\0' ? bus_subscriber_new_tcp(place) : NULL;
+	if (f->peer == NULL)
+		f->peer = bus_subscriber_new_tcp();
+	bus_subscriber_dial(f->peer, place[0] != '\0' ? place : NULL);
 }
 
 static void
