@@ -87,7 +87,6 @@ struct record_part {
 	struct writer writer;
 	struct gandi_call *call;
 	struct api_call *api_call;
-	const char *answered; /* the key's text as a request of one's own showed it last */
 };
 
 struct updater_part {
