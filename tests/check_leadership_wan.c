@@ -470,13 +470,42 @@ START_TEST(a_refused_write_reads_and_plans_again)
 	wan_ends(API_INVALID, -1);
 	ck_assert(!did.ended);
 	asks(NONE, LEADERSHIP_WAN_GET);
-	wan_is(fence(ME, 5, 12)); /* writes of mine that were lost landed */
+	wan_is(fence(ME, 5, 9)); /* a write of mine that was lost landed */
 	ck_assert_uint_eq(did.committed, 0);
 	asks(NONE, LEADERSHIP_WAN_WRITE);
-	ck_assert_int_eq(did.wan.tested.sequence, 12);
-	ck_assert_int_eq(did.wan.fence.sequence, 13);
+	ck_assert_int_eq(did.wan.tested.sequence, 9);
+	ck_assert_int_eq(did.wan.fence.sequence, 10);
 	wan_is(fence_as_sent(&did.wan));
 	ck_assert_uint_eq(did.committed, 1);
+}
+END_TEST
+
+START_TEST(a_sequence_that_is_not_mine_takes_a_new_term)
+{
+	static const int64_t sequences[] = { 0, 3, 12 };
+
+	reach_write();
+	wan_ends(API_INVALID, -1);
+	asks(NONE, LEADERSHIP_WAN_GET);
+	wan_is(fence(ME, 5, sequences[_i]));
+	asks(LEADERSHIP_LEASE_PUT, NONE);
+	ck_assert_int_eq(did.lease.lease.transitions, 6);
+}
+END_TEST
+
+START_TEST(a_lost_claim_that_somebody_changed_takes_a_new_term)
+{
+	struct api_fence claimed;
+
+	reach_claiming();
+	claimed = fence_as_sent(&did.wan);
+	wan_ends(API_LOST, -1);
+	asks(NONE, LEADERSHIP_WAN_GET);
+	claimed.sequence--;
+	wan_is(claimed);
+	ck_assert(!did.began);
+	asks(LEADERSHIP_LEASE_PUT, NONE);
+	ck_assert_int_eq(did.lease.lease.transitions, 6);
 }
 END_TEST
 
@@ -759,6 +788,8 @@ write_tests(void)
 	tcase_add_test(tc, only_one_write_and_the_newest_content);
 	tcase_add_test(tc, a_write_has_only_what_is_left);
 	tcase_add_test(tc, a_refused_write_reads_and_plans_again);
+	tcase_add_loop_test(tc, a_sequence_that_is_not_mine_takes_a_new_term, 0, 3);
+	tcase_add_test(tc, a_lost_claim_that_somebody_changed_takes_a_new_term);
 	tcase_add_test(tc, a_refused_write_that_is_no_longer_mine_ends_the_work);
 	tcase_add_test(tc, a_write_that_is_refused_for_another_reason_backs_off);
 	tcase_add_test(tc, a_lost_write_that_landed_is_committed);
