@@ -160,20 +160,19 @@ END_TEST
 
 START_TEST(an_address_edited_by_hand_is_none_that_a_round_confirmed)
 {
-	struct api_fence f, fence;
-	struct wan_content c, content;
-	char trouble[MSG_REASON_MAX];
+	struct api_fence f;
+	struct wan_content c;
 	cJSON *o;
 
 	sample(&f, &c);
 	o = wan_object_new("esddns-wan-ip", &f, &c);
 	cJSON_ReplaceItemInObject(cJSON_GetObjectItem(o, "data"), "current_ip",
 				  cJSON_CreateString("198.51.100.9"));
-	wan_object_read(o, &fence, &content, trouble);
+	read_object(o);
+	cJSON_Delete(o);
 	ck_assert_int_eq(content.wan.ipv4.address.family, ADDRESS_NONE);
 	ck_assert_int_eq(content.wan.ipv4.confirmed_at, 0);
 	ck_assert_ptr_nonnull(strstr(trouble, "current_ip"));
-	cJSON_Delete(o);
 }
 END_TEST
 
