@@ -20,7 +20,7 @@ lease_keeps_epoch(struct world *w)
 	const struct stored_lease *l = api_lease(w);
 
 	/* a number that a person has put in and taken out again is kept nowhere */
-	if (checks_numbers_are_by_hand(w))
+	if (checks_numbers_are_by_hand(w) || checks_lease_was_touched(w))
 		return false;
 	return l->exists && l->lease.transitions >= checks_greatest_epoch(w) &&
 	       l->lease.transitions < MSG_EPOCH_MAX;

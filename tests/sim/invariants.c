@@ -104,6 +104,12 @@ checks_greatest_epoch(struct world *w)
 }
 
 bool
+checks_lease_was_touched(const struct world *w)
+{
+	return w->now_us < w->checks->hand_us + HAND_US;
+}
+
+bool
 checks_numbers_are_by_hand(struct world *w)
 {
 	return numbers_of(w, api_wan(w)->uid)->by_hand;
@@ -119,21 +125,34 @@ seen_us(const struct checks *c, const struct address *a)
 	return -1;
 }
 
+/* What nodes published last, and since when; an object made anew may say it again. */
+static const struct published *
+last_published(const struct checks *c)
+{
+	const struct published *last = NULL;
+
+	for (size_t i = c->nhistory; i-- > 0;) {
+		const struct published *p = &c->history[i];
+
+		if (p->by_hand || p->address.family == ADDRESS_NONE)
+			continue;
+		if (last && !address_equal(&p->address, &last->address))
+			break;
+		last = p;
+	}
+	return last;
+}
+
 /* A node may publish another address only if it was seen since the present one was published. */
 static void
 check_address(struct world *w, const struct address *new, uint32_t by)
 {
-	const struct checks *c = w->checks;
-	int64_t seen = seen_us(c, new);
-	size_t i = c->nhistory;
+	const struct published *last = last_published(w->checks);
+	int64_t seen = seen_us(w->checks, new);
 
-	while (i > 0 &&
-	       (c->history[i - 1].by_hand || c->history[i - 1].address.family == ADDRESS_NONE))
-		i--;
 	if (seen < 0)
 		checks_fail(w, "node %u publishes an address that no quorum saw", by);
-	else if (i > 0 && !address_equal(&c->history[i - 1].address, new) &&
-		 seen < c->history[i - 1].from_us)
+	else if (last && !address_equal(&last->address, new) && seen < last->from_us)
 		checks_fail(w, "node %u publishes an older address over a newer one", by);
 }
 
@@ -265,7 +284,7 @@ checks_activity(struct node *n)
 	if (until == w->checks->untils[n->index])
 		return;
 	w->checks->untils[n->index] = until;
-	if (until == 0 || !detector_is_active(n) || w->now_us < w->checks->hand_us + HAND_US)
+	if (until == 0 || !detector_is_active(n) || checks_lease_was_touched(w))
 		return;
 	for (size_t i = 0; i < w->nnodes; i++)
 		if (i != n->index && detector_is_active(&w->nodes[i]))
