@@ -153,8 +153,8 @@ delete_options(const struct api_fence *tested)
 }
 
 /*
- * What is put into a new object before a round of this term has ended is no
- * address: the one read last may be older than what others published since.
+ * What is put into a new object: no address. A create has no precondition, and one that
+ * lands late must not bring an older address back; the fenced write after it does.
  */
 static const struct wan_content nothing_known;
 
@@ -163,8 +163,7 @@ wan_body(const struct leader *l, const struct leadership_request *r)
 {
 	switch (r->kind) {
 	case LEADERSHIP_WAN_CREATE:
-		return wan_object_new(l->wan_name, &r->fence,
-				      r->content > 0 ? &l->content : &nothing_known);
+		return wan_object_new(l->wan_name, &r->fence, &nothing_known);
 	case LEADERSHIP_WAN_CLAIM:
 		return wan_object_claim(l->wan_object, &r->fence, NULL);
 	case LEADERSHIP_WAN_WRITE:

@@ -126,7 +126,8 @@ send(struct leadership *l, enum leadership_request_kind kind, struct leadership_
 		r->tested = l->fence;
 	if (kind == LEADERSHIP_WAN_WRITE)
 		r->tests = P4_TESTS;
-	r->content = l->content;
+	/* a create has no precondition: one that lands late must not bring old news */
+	r->content = kind == LEADERSHIP_WAN_CREATE ? 0 : l->content;
 	leadership_send(l, &l->wan, r);
 }
 
@@ -248,7 +249,7 @@ stored(struct leadership *l, const struct leadership_request *sent,
 	l->wan.due_ms = l->now_ms;
 	l->wan_reason[0] = '\0';
 	begin(l);
-	if (sent->kind != LEADERSHIP_WAN_CLAIM && sent->content > 0)
+	if (sent->kind == LEADERSHIP_WAN_WRITE && sent->content > 0)
 		commit(l, sent->content, out);
 }
 
