@@ -112,6 +112,7 @@ struct leadership {
 	struct api_fence fence;
 	char claimed_uid[MSG_UID_MAX]; /* of the object that this term's work is in */
 	struct api_fence lost_claim;   /* as it was sent; uid "": none whose end is not known */
+	struct api_fence before_claim; /* what it was to replace */
 	int64_t spoiled_term;          /* somebody changed the numbers under it */
 	int64_t claimed_sequence;      /* the last one that I know to be stored by me */
 	unsigned failures, conflicts;  /* in a row */

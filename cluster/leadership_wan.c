@@ -126,7 +126,8 @@ send(struct leadership *l, enum leadership_request_kind kind, struct leadership_
 		r->tested = l->fence;
 	if (kind == LEADERSHIP_WAN_WRITE)
 		r->tests = P4_TESTS;
-	r->content = l->content;
+	/* a create has no precondition: one that lands late must not bring old news */
+	r->content = kind == LEADERSHIP_WAN_CREATE ? 0 : l->content;
 	leadership_send(l, &l->wan, r);
 }
 
@@ -248,7 +249,7 @@ stored(struct leadership *l, const struct leadership_request *sent,
 	l->wan.due_ms = l->now_ms;
 	l->wan_reason[0] = '\0';
 	begin(l);
-	if (sent->kind != LEADERSHIP_WAN_CLAIM && sent->content > 0)
+	if (sent->kind == LEADERSHIP_WAN_WRITE && sent->content > 0)
 		commit(l, sent->content, out);
 }
 
@@ -302,6 +303,13 @@ compare(struct leadership *l, const struct leadership_event *ev, struct leadersh
 	}
 }
 
+static bool
+same_numbers(const struct api_fence *a, const struct api_fence *b)
+{
+	return a->epoch == b->epoch && a->sequence == b->sequence &&
+	       strcmp(a->holder, b->holder) == 0;
+}
+
 /*
  * What became of a claim whose answer was lost: it is stored, or it can be stored
  * yet, or something else is. In the last case followers may have seen its numbers.
@@ -309,12 +317,11 @@ compare(struct leadership *l, const struct leadership_event *ev, struct leadersh
 static void
 compare_claim(struct leadership *l)
 {
-	const struct api_fence *claim = &l->lost_claim;
-	bool same = strcmp(claim->uid, l->fence.uid) == 0;
+	bool same = strcmp(l->lost_claim.uid, l->fence.uid) == 0;
 
-	if (claim->uid[0] == '\0' || (same && strcmp(claim->version, l->fence.version) == 0))
+	if (l->lost_claim.uid[0] == '\0' || (same && same_numbers(&l->before_claim, &l->fence)))
 		return;
-	if (same && !(wan_mine(l) && l->fence.sequence == claim->sequence))
+	if (same && !same_numbers(&l->lost_claim, &l->fence))
 		l->spoiled_term = l->term;
 	l->lost_claim.uid[0] = '\0';
 }
@@ -374,8 +381,10 @@ on_written(struct leadership *l, const struct leadership_request *sent,
 	default:
 		if (sent->kind == LEADERSHIP_WAN_WRITE)
 			remember_lost(l, sent);
-		if (sent->kind == LEADERSHIP_WAN_CLAIM)
+		if (sent->kind == LEADERSHIP_WAN_CLAIM) {
 			l->lost_claim = sent->fence;
+			l->before_claim = sent->tested;
+		}
 		words_wan_failed(l, ev->outcome);
 		read_again(l, ev);
 		break;
