@@ -522,16 +522,20 @@ bus_subscriber_new(const char *dir, const char *name)
 	return s;
 }
 
+/*
+ * The socket is not closed, and so nothing is freed that its callbacks use: if the other end
+ * goes at that moment, nng_close() of nng 1.5.2 may wait for ever (its issue 1543). Closing a
+ * dialer closes its connections too, and waits for nothing.
+ */
 void
 bus_subscriber_free(struct bus_subscriber *s)
 {
 	if (s == NULL)
 		return;
 	nng_msg_free(s->msg);
-	nng_close(s->socket); /* no callback comes after it */
-	close(s->wake);
-	free(s->url);
-	free(s);
+	s->msg = NULL;
+	if (s->dialing)
+		nng_dialer_close(s->dialer);
 }
 
 void

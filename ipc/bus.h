@@ -49,6 +49,7 @@ bool bus_due(struct bus_publisher *p, const struct pollset *set, int64_t now_ms)
 struct bus_subscriber *bus_subscriber_new(const char *dir, const char *name);
 /* Dial a TCP address, which must be a literal one: nng would look up names in a thread. */
 struct bus_subscriber *bus_subscriber_new_tcp(const char *url);
+/* Ends the connection; what nng holds for it, a few descriptors, stays until the process ends. */
 void bus_subscriber_free(struct bus_subscriber *s);
 void bus_subscriber_prepare(struct bus_subscriber *s, struct pollset *set, int64_t now_ms);
 /*
