@@ -376,7 +376,7 @@ faults_start(struct world *w)
 	f->end_us = chance_range(w, 90, 300) * SECOND;
 	f->pace_us = chance_range(w, 300, 4000) * MILLISECOND;
 	for (int i = 0; i < KINDS; i++)
-		f->kinds[i] = chance_is(w, 350);
+		f->kinds[i] = chance_is(w, 350) && !(w->no_hands && i >= HAND_WAN);
 	f->spite = chance_is(w, 400) && !f->calm ? (unsigned)chance_range(w, 20, 300) : 0;
 	f->liar = SOURCES;
 	if (chance_is(w, 200) && !f->calm) {
@@ -410,25 +410,25 @@ faults_served(struct world *w, const struct api_call *call)
 		return;
 	if (!chance_is(w, call->operation == API_PUT_LEASE ? f->spite / 5 : f->spite))
 		return;
-	switch (chance_below(w, 6)) {
+	switch (chance_below(w, w->no_hands ? 3 : 6)) {
 	case 0:
 		node_pause(w, node);
 		world_at(w, soon(w, 100, 30000), resume, NULL, node);
 		break;
 	case 1:
-		hand_raises_epoch(w);
-		break;
-	case 2:
-		hand_deletes_lease(w);
-		break;
-	case 3:
 		TRACE(w, "fault: node %u is cut off from the API server", node);
 		network_cut(w, node, WAY_API, soon(w, 500, 40000));
 		api_watch_cut(w, &w->nodes[node].updater.watch);
 		break;
-	case 4:
+	case 2:
 		node_crash(w, node);
 		world_at(w, soon(w, 50, 20000), boot, NULL, node);
+		break;
+	case 3:
+		hand_raises_epoch(w);
+		break;
+	case 4:
+		hand_deletes_lease(w);
 		break;
 	default:
 		hand_on_wan(w);

@@ -14,7 +14,7 @@
  * A write may be sent that long after the address ceased to be the published
  * one: the read before it was right when it was served (P7's one request).
  */
-#define IN_FLIGHT_US (WRITER_PERMIT_MS * MILLISECOND + SECOND)
+#define IN_FLIGHT_US (WRITER_REQUEST_MS * MILLISECOND * 102 / 100)
 /* A late write that undid a newer one is repaired by a check, at the latest the periodic one. */
 #define REPAIR_US (SIM_INTERVAL_MS * MILLISECOND + 15 * SECOND)
 #define SEEN_MAX 1024

@@ -31,24 +31,20 @@ tell_news(struct node *n)
 }
 
 static enum follow_verdict
-judge(struct node *n, const char *uid, int64_t epoch, int64_t sequence, const struct news *news,
-      bool authoritative)
+judge(struct node *n, const struct wan_state *state, bool authoritative)
 {
 	static struct msg_wan wan; /* large; only its numbers are looked at */
 	struct updater_part *u = &n->updater;
 	enum follow_verdict verdict;
 
-	memcpy(wan.uid, uid, sizeof(wan.uid));
-	wan.epoch = epoch;
-	wan.sequence = sequence;
+	memcpy(wan.uid, state->uid, sizeof(wan.uid));
+	wan.epoch = state->epoch;
+	wan.sequence = state->sequence;
 	verdict = follow_judge(&u->follow, &wan, authoritative);
 	if (verdict != FOLLOW_NEW)
 		return verdict;
-	checks_applied(n, uid, epoch, sequence);
-	u->shown.epoch = epoch;
-	u->shown.sequence = sequence;
-	u->shown.news = *news;
-	memcpy(u->shown.uid, uid, sizeof(u->shown.uid));
+	checks_applied(n, state->uid, state->epoch, state->sequence);
+	u->shown = *state;
 	return verdict;
 }
 
@@ -58,8 +54,7 @@ void
 updater_hear(struct node *n, const struct wan_state *state, bool own)
 {
 	struct updater_part *u = &n->updater;
-	enum follow_verdict verdict =
-		judge(n, state->uid, state->epoch, state->sequence, &state->news, false);
+	enum follow_verdict verdict = judge(n, state, false);
 
 	if (own && state->confirmed_ms != PLAN_NEVER)
 		confirmation_hear(&u->confirmation, state->uid, state->epoch, &state->news.address,
@@ -78,14 +73,18 @@ static void
 see_object(struct node *n, const struct stored_wan *s)
 {
 	struct updater_part *u = &n->updater;
+	struct wan_state state = { .news = s->news };
 	struct api_fence f;
 
 	u->object = s->exists ? s : NULL;
 	if (!s->exists)
 		return;
 	stored_wan_fence(s, &f);
+	memcpy(state.uid, f.uid, sizeof(state.uid));
+	state.epoch = f.epoch;
+	state.sequence = f.sequence;
 	if (f.epoch > 0)
-		judge(n, f.uid, f.epoch, f.sequence, &s->news, true);
+		judge(n, &state, true);
 	records_confirm(n, s);
 	tell_news(n);
 	peers_dial(n, s->news.publisher);

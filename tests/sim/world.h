@@ -61,6 +61,7 @@ struct world {
 	struct faults *faults;
 	struct checks *checks;
 	struct trace *trace; /* NULL: not wanted */
+	bool no_hands;       /* people touch nothing */
 	bool failed;         /* an invariant is broken: stop */
 	char failure[512];
 };
