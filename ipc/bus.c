@@ -342,18 +342,23 @@ fail:
 	return NULL;
 }
 
+static void
+linger(const struct bus_publisher *p)
+{
+	int64_t rest = p->sent_ms != 0 ? p->sent_ms + LINGER_MS - clock_now() : 0;
+
+	if (rest > 0)
+		nanosleep(&(struct timespec){ .tv_nsec = rest * 1000000 }, NULL);
+}
+
 void
 bus_publisher_free(struct bus_publisher *p)
 {
-	int64_t rest;
-
 	if (p == NULL)
 		return;
 	end_probe(p);
 	if (nng_socket_id(p->socket) > 0) {
-		rest = p->sent_ms != 0 ? p->sent_ms + LINGER_MS - clock_now() : 0;
-		if (rest > 0)
-			nanosleep(&(struct timespec){ .tv_nsec = rest * 1000000 }, NULL);
+		linger(p);
 		nng_close(p->socket);
 	}
 	close(p->wake);
@@ -361,6 +366,13 @@ bus_publisher_free(struct bus_publisher *p)
 		close(p->lock); /* the file stays: removing it would race with the next holder */
 	free(p->url);
 	free(p);
+}
+
+void
+bus_publisher_leave(struct bus_publisher *p)
+{
+	if (p != NULL)
+		linger(p);
 }
 
 void

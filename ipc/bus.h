@@ -37,6 +37,8 @@ struct bus_publisher *bus_publisher_new_tcp(const char *url, unsigned max, const
 unsigned bus_subscribers(const struct bus_publisher *p);
 /* Lets the last messages out (50 ms at most), then closes. NULL is fine. */
 void bus_publisher_free(struct bus_publisher *p);
+/* For the end of the process, which closes all: lets the last messages out, and cannot hang. */
+void bus_publisher_leave(struct bus_publisher *p);
 /* Never blocks; a slow subscriber loses messages, and gets the state again later. */
 void bus_publish(struct bus_publisher *p, const char *json);
 /* The same for len bytes of anything, at most BUS_SIZE_MAX. */
