@@ -114,12 +114,14 @@ def test_a_fault_of_the_watch(steady, name):
     follower = steady.all[1]
     rule = follower.proxy.add("GET", "watch=1", OF_A_WATCH[name], where=by("updater"))
     follower.proxy.break_connections()
-    wait_for(lambda: rule.hits == 1, "the watch is opened anew", evidence=steady.evidence)
+    # what the faults before have left is a backoff of up to a minute
+    wait_for(lambda: rule.hits == 1, "the watch is opened anew", 90, steady.evidence)
     try:
         change(steady)
     finally:
         follower.proxy.heal()
-    follower.wait_state(lambda s: s["cluster"]["current"], "the ConfigMap is watched again")
+    wait_for(lambda: follower.state()["cluster"]["current"], "the ConfigMap is watched again", 90,
+             steady.evidence)
 
 
 def test_expired_twice(steady):
