@@ -83,6 +83,28 @@ standby_see(struct leadership *l, const struct api_lease *lease)
 	l->expiry_ms = l->now_ms + duration_of(l, lease) + leadership_spread(l);
 }
 
+/*
+ * Does the record look as if a renewal was due for long? Its time is of another
+ * host's clock, so it is measured against the least difference to it that was
+ * seen in this term, and is a hint, no more. In a large cluster one of the many
+ * sees it soon, long before anyone has read the same record twice.
+ */
+static bool
+is_overdue(struct leadership *l, const struct api_lease *lease)
+{
+	int64_t renewed = clock_parse_iso(lease->renew_time);
+	int64_t lag = l->now_ms - renewed;
+
+	if (renewed <= 0)
+		return false;
+	if (!l->lag_known || l->lag_term != lease->transitions || lag < l->least_lag_ms) {
+		l->lag_known = true;
+		l->lag_term = lease->transitions;
+		l->least_lag_ms = lag;
+	}
+	return lag - l->least_lag_ms > 2 * l->config.retry_period_ms;
+}
+
 /* --- reads --------------------------------------------------------------------- */
 
 static void
@@ -128,7 +150,8 @@ read_cheaply(struct leadership *l, const struct leadership_event *ev)
 	l->cached = ev->lease;
 	l->cached_known = true;
 	show(l, &ev->lease);
-	if (again || ev->lease.holder[0] == '\0' || leadership_is_me(l, ev->lease.holder))
+	if (again || is_overdue(l, &ev->lease) || ev->lease.holder[0] == '\0' ||
+	    leadership_is_me(l, ev->lease.holder))
 		standby_read_by_quorum(l, l->now_ms);
 	else
 		l->lease.due_ms = l->now_ms + cheap_period(l);
@@ -163,6 +186,9 @@ read_by_quorum(struct leadership *l, const struct leadership_event *ev)
 	    l->now_ms >= l->expiry_ms) {
 		acquire(l);
 	} else if (moved && l->baseline) {
+		/* alive: if it seemed overdue, a clock was set */
+		l->lag_known = false;
+		is_overdue(l, &ev->lease);
 		l->by_quorum = false;
 		l->cached = ev->lease;
 		l->cached_known = true;
@@ -177,8 +203,8 @@ read_by_quorum(struct leadership *l, const struct leadership_event *ev)
 /* --- to acquire ---------------------------------------------------------------- */
 
 /*
- * P1: greater than every number that was given before, as far as the Lease or
- * the ConfigMap still know it. A number out of bounds counts as none, and where
+ * P1: greater than every number that was given before, as far as the Lease, the
+ * ConfigMap or this process still know it. A number out of bounds counts as none, and where
  * the bounds leave no room above the epoch, the ConfigMap is made anew.
  */
 static int64_t
@@ -190,13 +216,16 @@ next_term(const struct leadership *l, int64_t epoch)
 		old = 0;
 	if (epoch >= MSG_EPOCH_MAX)
 		epoch = 0;
+	if (l->used_term < MSG_EPOCH_MAX)
+		old = leadership_max(old, l->used_term);
 	return leadership_max(old, epoch) + 1;
 }
 
 /*
  * My own record, whose answer was lost: the term stays if it is one that I asked
- * for. A term is worked in once: a write of the work before may land late, and
- * under the same numbers nobody could tell it from one of the work after.
+ * for. But one that was claimed is not held again: a claim or a write of the time
+ * before may land late, and under the same numbers nobody could tell it from one
+ * of the time after.
  */
 static bool
 keeps_term(const struct leadership *l, int64_t epoch)
@@ -204,7 +233,7 @@ keeps_term(const struct leadership *l, int64_t epoch)
 	int64_t term = l->stored.transitions;
 
 	if (!l->exists || !leadership_is_me(l, l->stored.holder) || term < 1 ||
-	    term > MSG_EPOCH_MAX || term != l->written.transitions || term == l->worked_term)
+	    term > MSG_EPOCH_MAX || term != l->written.transitions || term == l->used_term)
 		return false;
 	return epoch < term || (epoch == term && leadership_is_me(l, l->fence.holder));
 }

@@ -30,7 +30,13 @@ static bool
 needs_bump(const struct leadership *l)
 {
 	return l->known == WAN_KNOWN && (exhausted(l) || !wan_mine(l)) &&
-	       !P2_MAY_CLAIM(l->fence.epoch, l->term);
+	       (l->spent || !P2_MAY_CLAIM(l->fence.epoch, l->term));
+}
+
+static int64_t
+greater_term(const struct leadership *l)
+{
+	return leadership_max(l->fence.epoch, l->term) + 1;
 }
 
 /*
@@ -42,7 +48,7 @@ static bool
 must_be_made_anew(const struct leadership *l)
 {
 	return l->known == WAN_KNOWN &&
-	       (l->fence.immutable || (needs_bump(l) && l->fence.epoch >= MSG_EPOCH_MAX));
+	       (l->fence.immutable || (needs_bump(l) && greater_term(l) > MSG_EPOCH_MAX));
 }
 
 void
@@ -53,7 +59,7 @@ wan_forget(struct leadership *l)
 	l->claimed_uid[0] = '\0';
 	l->failures = l->conflicts = 0;
 	l->content = 0;
-	l->dirty = l->lost = l->refused = false;
+	l->dirty = l->lost = l->refused = l->claim_lost = l->spent = false;
 }
 
 bool
@@ -102,6 +108,8 @@ send(struct leadership *l, enum leadership_request_kind kind, struct leadership_
 		r->tested = l->fence;
 	if (kind == LEADERSHIP_WAN_WRITE)
 		r->tests = P4_TESTS;
+	if (kind == LEADERSHIP_WAN_CREATE || kind == LEADERSHIP_WAN_CLAIM)
+		l->used_term = l->term;
 	r->content = l->content;
 	leadership_send(l, &l->wan, r);
 }
@@ -129,7 +137,6 @@ begin(struct leadership *l)
 	}
 	if (l->role == LEADERSHIP_CLAIMING) {
 		l->role = LEADERSHIP_LEADING;
-		l->worked_term = l->term;
 		l->wan_reason[0] = '\0';
 	}
 }
@@ -142,9 +149,9 @@ wan_plan(struct leadership *l, struct leadership_actions *out)
 	if (leadership_holds(l) && wan_mine(l) && !exhausted(l))
 		begin(l);
 	if (leadership_holds(l) && needs_bump(l) && !must_be_made_anew(l)) {
-		if (l->bump_to != l->fence.epoch + 1)
+		if (l->bump_to != greater_term(l))
 			l->lease.due_ms = l->now_ms;
-		l->bump_to = l->fence.epoch + 1;
+		l->bump_to = greater_term(l);
 		return;
 	}
 	if (!wan_wants(l) || l->now_ms < l->wan.due_ms)
@@ -241,6 +248,15 @@ remember_lost(struct leadership *l, const struct leadership_request *sent)
 	l->lost_content = sent->content;
 }
 
+/* Was a claim of this term stored, and then changed by hand before I saw it? */
+static void
+compare_claim(struct leadership *l)
+{
+	if (l->claim_lost && !wan_mine(l) && strcmp(l->fence.version, l->claimed_version) != 0)
+		l->spent = true; /* its numbers may have been read */
+	l->claim_lost = false;
+}
+
 /* Nobody else writes under my epoch and name: the number moved, so it was stored. */
 static void
 compare_lost(struct leadership *l, struct leadership_actions *out)
@@ -258,12 +274,15 @@ static void
 compare(struct leadership *l, const struct leadership_event *ev, struct leadership_actions *out)
 {
 	bool same_object = strcmp(l->claimed_uid, l->fence.uid) == 0;
+	/* one with another leader's name is his, whatever its epoch: after a loss of Lease and
+	 * ConfigMap the numbers start again, and I may be the stale one */
+	bool nobodys = l->fence.epoch == 0 || leadership_is_me(l, l->fence.holder);
 	bool unmoved = l->refused && l->fence.sequence == l->refused_sequence;
 
 	l->refused = false;
 	l->wan.due_ms = l->now_ms;
 	if (!wan_mine(l)) {
-		if (!same_object && P2_MAY_CLAIM(l->fence.epoch, l->term))
+		if (!same_object && nobodys && P2_MAY_CLAIM(l->fence.epoch, l->term))
 			return; /* made anew by somebody: claim it under the same term */
 		leadership_step_down(l);
 		words_wan(l, "was claimed or changed by somebody else");
@@ -282,6 +301,7 @@ on_read(struct leadership *l, const struct leadership_event *ev, struct leadersh
 	if (ev->outcome == API_OK) {
 		l->known = WAN_KNOWN;
 		l->fence = ev->fence;
+		compare_claim(l);
 	} else if (ev->outcome == API_NOT_FOUND) {
 		l->known = WAN_ABSENT;
 		l->refused = false;
@@ -327,8 +347,13 @@ on_written(struct leadership *l, const struct leadership_request *sent,
 		try_later(l, ev);
 		break;
 	default:
-		if (sent->kind == LEADERSHIP_WAN_WRITE)
+		if (sent->kind == LEADERSHIP_WAN_WRITE) {
 			remember_lost(l, sent);
+		} else {
+			l->claim_lost = true;
+			memcpy(l->claimed_version, sent->tested.version,
+			       sizeof(l->claimed_version));
+		}
 		words_wan_failed(l, ev->outcome);
 		read_again(l, ev);
 		break;

@@ -305,6 +305,51 @@ START_TEST(an_outage_keeps_the_period)
 }
 END_TEST
 
+/* A renewal of so long ago by the other host's clock, which is an hour behind. */
+static struct api_lease
+renewed_before(int64_t ms, int64_t clock_ms)
+{
+	char seconds[24];
+	struct api_lease r = record(OTHER, 4, "");
+
+	clock_iso(WALL + now - ms - clock_ms, seconds, sizeof(seconds));
+	snprintf(r.renew_time, sizeof(r.renew_time), "%.19s.%03d000Z", seconds,
+		 (int)((WALL + now - ms - clock_ms) % 1000));
+	return r;
+}
+
+/* In a large cluster nobody reads the same twice for long: the record's age is the hint. */
+START_TEST(an_overdue_record_is_a_hint)
+{
+	const int64_t hour = 3600000;
+
+	reach_standby();
+	followers(300);
+	for (int n = 0; n < 20; n++) {
+		until_sent();
+		asks(LEADERSHIP_LEASE_GET_CACHED, NONE);
+		lease_is(renewed_before(n * 300 % 2000, hour));
+		asks(NONE, NONE);
+	}
+	until_sent();
+	lease_is(renewed_before(4000, hour));
+	asks(NONE, NONE);
+	until_sent();
+	lease_is(renewed_before(4001, hour));
+	asks(LEADERSHIP_LEASE_GET, NONE);
+	/* it was none: the other clock was set, and is the measure from here on */
+	lease_is(renewed_before(0, 2 * hour));
+	until_sent();
+	lease_is(renewed_before(0, 2 * hour));
+	for (int n = 0; n < 20; n++) {
+		until_sent();
+		asks(LEADERSHIP_LEASE_GET_CACHED, NONE);
+		lease_is(renewed_before(n * 300 % 2000, 2 * hour));
+		asks(NONE, NONE);
+	}
+}
+END_TEST
+
 /* --- to acquire ----------------------------------------------------------------- */
 
 START_TEST(a_missing_lease_is_created_above_the_epoch)
@@ -954,6 +999,7 @@ standby_tests(void)
 	tcase_add_test(tc, cheap_reads_that_show_no_holder_ask_by_quorum);
 	tcase_add_test(tc, a_hint_reads_by_quorum_at_once);
 	tcase_add_test(tc, many_hints_cost_little);
+	tcase_add_test(tc, an_overdue_record_is_a_hint);
 	tcase_add_test(tc, an_announced_release_is_taken_over_after_a_short_random_time);
 	tcase_add_test(tc, an_old_announcement_counts_for_nothing);
 	tcase_add_test(tc, standbys_together_read_less_than_agreed);

@@ -130,18 +130,53 @@ END_TEST
 
 START_TEST(a_claim_whose_answer_was_lost_is_compared)
 {
-	struct api_fence claimed;
-
 	for (int landed = 0; landed < 2; landed++) {
+		struct api_fence before, claimed;
+
 		reach_claiming();
+		before = did.wan.tested;
 		claimed = fence_as_sent(&did.wan);
 		wan_ends(API_LOST, -1);
 		says("did not answer when asked for the ConfigMap");
 		asks(NONE, LEADERSHIP_WAN_GET);
-		wan_is(landed ? claimed : fence(OTHER, 4, 7));
+		wan_is(landed ? claimed : before);
 		asks(NONE, landed ? NONE : LEADERSHIP_WAN_CLAIM);
 		ck_assert_int_eq(did.began, landed);
 	}
+}
+END_TEST
+
+/* It may have landed, been read by followers, and been edited: its numbers are used up. */
+START_TEST(a_lost_claim_over_a_changed_object_takes_a_new_term)
+{
+	reach_claiming();
+	wan_ends(API_LOST, -1);
+	wan_is(fence("", 0, 0));
+	asks(LEADERSHIP_LEASE_PUT, NONE);
+	ck_assert_int_eq(did.lease.lease.transitions, 6);
+	lease_is(as_sent(&did.lease));
+	wan_is(fence("", 0, 0));
+	asks(NONE, LEADERSHIP_WAN_CLAIM);
+	ck_assert_int_eq(did.wan.fence.epoch, 6);
+	wan_is(fence_as_sent(&did.wan));
+	ck_assert(did.began);
+}
+END_TEST
+
+/* And so it is after the Lease was held too short to know. */
+START_TEST(a_term_that_was_claimed_is_not_held_again)
+{
+	struct api_lease mine;
+
+	reach_claiming();
+	mine = record(ME, 5, "r");
+	now += DEADLINE;
+	tick();
+	is_role(LEADERSHIP_STANDBY);
+	lease_is(mine);
+	wan_is(fence(OTHER, 4, 7));
+	asks(LEADERSHIP_LEASE_PUT, NONE);
+	ck_assert_int_eq(did.lease.lease.transitions, 6);
 }
 END_TEST
 
@@ -664,11 +699,14 @@ START_TEST(an_object_made_by_somebody_else_is_claimed_in_the_same_term)
 	ck_assert_uint_eq(did.wan.content, 1);
 	ck_assert_str_eq(did.wan.tested.uid, "wan-2");
 
-	foreign.epoch = 5;
-	reach_write();
-	wan_ends(API_INVALID, -1);
-	wan_is(foreign);
-	ck_assert(did.ended);
+	/* one of an earlier term with a name in it: Lease and ConfigMap may both be another's */
+	for (foreign.epoch = 1; foreign.epoch < 7; foreign.epoch++) {
+		strcpy(foreign.holder, OTHER);
+		reach_write();
+		wan_ends(API_INVALID, -1);
+		wan_is(foreign);
+		ck_assert(did.ended);
+	}
 }
 END_TEST
 
@@ -734,6 +772,8 @@ claim_tests(void)
 	tcase_add_test(tc, a_missing_object_is_created_with_the_claim);
 	tcase_add_test(tc, a_conflict_reads_again_and_so_do_many_with_a_pause);
 	tcase_add_test(tc, a_claim_whose_answer_was_lost_is_compared);
+	tcase_add_test(tc, a_lost_claim_over_a_changed_object_takes_a_new_term);
+	tcase_add_test(tc, a_term_that_was_claimed_is_not_held_again);
 	tcase_add_test(tc, a_claim_that_came_back_as_another_is_none);
 	tcase_add_test(tc, failures_back_off_and_patience_is_heard);
 	tcase_add_test(tc, a_missing_namespace_is_not_asked_for_without_end);
