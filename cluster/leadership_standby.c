@@ -27,6 +27,20 @@ retry_period(struct leadership *l)
 	return leadership_jittered(l, l->config.retry_period_ms);
 }
 
+/*
+ * How long until the next read by quorum, while there is nothing to take. Many
+ * need not read more often than they do from the cache, since each reads again
+ * when the record expires, and one that is told of a release at once. But a
+ * record under my own name waits for nobody else.
+ */
+static int64_t
+quorum_period(struct leadership *l)
+{
+	if (l->exists && leadership_is_me(l, l->stored.holder))
+		return retry_period(l);
+	return cheap_period(l);
+}
+
 void
 standby_read_by_quorum(struct leadership *l, int64_t at_ms)
 {
@@ -102,7 +116,7 @@ is_overdue(struct leadership *l, const struct api_lease *lease)
 		l->lag_term = lease->transitions;
 		l->least_lag_ms = lag;
 	}
-	return lag - l->least_lag_ms > 2 * l->config.retry_period_ms;
+	return lag - l->least_lag_ms > l->config.retry_period_ms * 3 / 2;
 }
 
 /* --- reads --------------------------------------------------------------------- */
@@ -177,7 +191,7 @@ read_by_quorum(struct leadership *l, const struct leadership_event *ev)
 		return;
 	}
 	if (ev->outcome != API_OK) {
-		failed(l, ev, retry_period(l));
+		failed(l, ev, quorum_period(l));
 		return;
 	}
 	settle(l, &ev->lease);
@@ -196,7 +210,7 @@ read_by_quorum(struct leadership *l, const struct leadership_event *ev)
 		l->hint_ms = l->lease.due_ms;
 	} else {
 		l->baseline = true;
-		l->lease.due_ms = leadership_min(l->now_ms + retry_period(l), l->expiry_ms);
+		l->lease.due_ms = leadership_min(l->now_ms + quorum_period(l), l->expiry_ms);
 	}
 }
 
@@ -294,7 +308,7 @@ standby_epoch_known(struct leadership *l, const struct leadership_event *ev)
 		return;
 	}
 	standby_read_by_quorum(l, l->now_ms);
-	wait_for(l, ev, retry_period(l));
+	wait_for(l, ev, quorum_period(l));
 	l->lease_reason[0] = '\0';
 	words_wan_failed(l, ev->outcome);
 }
