@@ -104,13 +104,21 @@ make_channel(struct resolver *r)
 		.tries = TRIES,
 		.sock_state_cb = on_socket_state,
 		.sock_state_cb_data = r,
+		/*
+		 * Names are what they are: with a search domain (Kubernetes puts three of them
+		 * into each pod, and ndots:5) one that answers for everything would get what is
+		 * meant for the source.
+		 */
+		.domains = NULL,
+		.ndomains = 0,
 	};
 	int rc;
 
 	read_conf_identity(&r->conf);
 	r->failures = 0;
 	rc = ares_init_options(&r->channel, &options,
-			       ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
+			       ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB |
+				       ARES_OPT_DOMAINS);
 	if (rc != ARES_SUCCESS) {
 		log_error("names cannot be resolved: c-ares does not start",
 			  LOG_S("error", ares_strerror(rc)));

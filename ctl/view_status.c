@@ -427,6 +427,12 @@ put_unit(struct view *v, const cJSON *unit)
 		snprintf(line, sizeof(line), "last end: %s", last);
 		wrap_paragraph(v->out, DETAIL, line);
 	}
+	/* a worker that cannot go on says why before it ends */
+	if (said[0] != '\0' && (strcmp(text(unit, "state"), "backoff") == 0 ||
+				strcmp(text(unit, "state"), "failed") == 0)) {
+		snprintf(line, sizeof(line), "last words: %s", said);
+		wrap_paragraph(v->out, DETAIL, line);
+	}
 	if (number(unit, "next_start_in") >= 0) {
 		snprintf(line, sizeof(line), "next start in %s",
 			 clock_span(number(unit, "next_start_in"), in, sizeof(in)));

@@ -35,8 +35,14 @@
  */
 #define RECONNECT_MIN_MS 10
 #define RECONNECT_SOON_MS 40
-#define RECONNECT_MAX_MS 1000
-#define HOPEFUL_MS 3000   /* how long after a loss */
+#define HOPEFUL_MS 3000 /* how long after a loss */
+/*
+ * After that its socket is looked at, and dialled when it is another one than before;
+ * and from time to time whatever it is. An attempt of nng's costs some 60 switches
+ * between its threads, a look costs one.
+ */
+#define LOOK_MS 1000
+#define RETRY_MS 30000
 #define RECEIVE_BUDGET 64 /* messages in one pass: a flood must not starve the loop */
 /* Messages that wait for one subscriber: a whole state (each record has one) must fit. */
 #define QUEUE_LENGTH 256
@@ -69,8 +75,10 @@ struct bus_subscriber {
 	atomic_int pipes;
 	atomic_uint changes; /* of the connection */
 	unsigned seen_changes;
-	int64_t hopeful_ms; /* until then a lost connection is expected back; CLOCK_NEVER: not any
-			       more */
+	int64_t hopeful_ms; /* until then a lost connection is expected back */
+	int64_t look_ms;    /* while nothing is dialled: the next look at the socket */
+	int64_t retry_ms;
+	struct stat seen; /* the socket, as looked at last */
 	int64_t heard_ms;
 	unsigned budget;
 	nng_msg *msg; /* handed out by bus_receive() */
@@ -334,18 +342,23 @@ fail:
 	return NULL;
 }
 
+static void
+linger(const struct bus_publisher *p)
+{
+	int64_t rest = p->sent_ms != 0 ? p->sent_ms + LINGER_MS - clock_now() : 0;
+
+	if (rest > 0)
+		nanosleep(&(struct timespec){ .tv_nsec = rest * 1000000 }, NULL);
+}
+
 void
 bus_publisher_free(struct bus_publisher *p)
 {
-	int64_t rest;
-
 	if (p == NULL)
 		return;
 	end_probe(p);
 	if (nng_socket_id(p->socket) > 0) {
-		rest = p->sent_ms != 0 ? p->sent_ms + LINGER_MS - clock_now() : 0;
-		if (rest > 0)
-			nanosleep(&(struct timespec){ .tv_nsec = rest * 1000000 }, NULL);
+		linger(p);
 		nng_close(p->socket);
 	}
 	close(p->wake);
@@ -353,6 +366,13 @@ bus_publisher_free(struct bus_publisher *p)
 		close(p->lock); /* the file stays: removing it would race with the next holder */
 	free(p->url);
 	free(p);
+}
+
+void
+bus_publisher_leave(struct bus_publisher *p)
+{
+	if (p != NULL)
+		linger(p);
 }
 
 void
@@ -446,6 +466,7 @@ subscriber_dial(struct bus_subscriber *s)
 	if (rc == 0)
 		rc = nng_dialer_start(s->dialer, NNG_FLAG_NONBLOCK);
 	s->dialing = rc == 0;
+	s->look_ms = s->retry_ms = CLOCK_NEVER;
 	if (rc != 0)
 		log_error("the bus cannot be dialled", LOG_S("url", s->url),
 			  LOG_S("error", nng_strerror(rc)));
@@ -479,6 +500,7 @@ new_subscriber(char *url)
 	s->budget = RECEIVE_BUDGET;
 	s->heard_ms = clock_now();
 	s->hopeful_ms = s->heard_ms + HOPEFUL_MS;
+	s->look_ms = s->retry_ms = CLOCK_NEVER;
 	rc = subscriber_open(s);
 	if (rc != 0) {
 		log_error("no bus socket can be made", LOG_S("error", nng_strerror(rc)));
@@ -512,16 +534,20 @@ bus_subscriber_new(const char *dir, const char *name)
 	return s;
 }
 
+/*
+ * The socket is not closed, and so nothing is freed that its callbacks use: if the other end
+ * goes at that moment, nng_close() of nng 1.5.2 may wait for ever (its issue 1543). Closing a
+ * dialer closes its connections too, and waits for nothing.
+ */
 void
 bus_subscriber_free(struct bus_subscriber *s)
 {
 	if (s == NULL)
 		return;
 	nng_msg_free(s->msg);
-	nng_close(s->socket); /* no callback comes after it */
-	close(s->wake);
-	free(s->url);
-	free(s);
+	s->msg = NULL;
+	if (s->dialing)
+		nng_dialer_close(s->dialer);
 }
 
 void
@@ -533,7 +559,7 @@ bus_subscriber_prepare(struct bus_subscriber *s, struct pollset *set, int64_t no
 	pollset_add(set, s->receive_fd, POLLIN);
 	pollset_add(set, s->wake, POLLIN);
 	if (!bus_connected(s))
-		next_ms = s->hopeful_ms;
+		next_ms = s->dialing ? s->hopeful_ms : s->look_ms;
 	pollset_wake_at(set, next_ms < now_ms ? now_ms : next_ms);
 }
 
@@ -561,15 +587,40 @@ bus_connected(const struct bus_subscriber *s)
 	return atomic_load(&s->pipes) > 0;
 }
 
-/* How long nng waits between attempts, from now on. */
-static void
-set_patience(struct bus_subscriber *s, nng_duration max_ms)
+/* Look at the socket: is it another one than before? */
+static bool
+is_new_socket(struct bus_subscriber *s)
 {
-	int rc = s->dialing ? nng_dialer_set_ms(s->dialer, NNG_OPT_RECONNMAXT, max_ms) : 0;
+	struct stat st = { .st_ino = 0 };
+	bool other;
 
-	if (rc != 0)
-		log_warn("the pace of dialling cannot be changed", LOG_S("url", s->url),
-			 LOG_S("error", nng_strerror(rc)));
+	if (stat(s->url + strlen("ipc://"), &st) != 0)
+		st = (struct stat){ .st_ino = 0 };
+	other = st.st_ino != s->seen.st_ino || st.st_ctim.tv_sec != s->seen.st_ctim.tv_sec ||
+		st.st_ctim.tv_nsec != s->seen.st_ctim.tv_nsec;
+	s->seen = st;
+	return other && st.st_ino != 0;
+}
+
+/* Nobody came back: wait for the publisher's socket instead of dialling all the time. */
+static void
+become_patient(struct bus_subscriber *s, int64_t now_ms)
+{
+	is_new_socket(s);
+	nng_dialer_close(s->dialer);
+	s->dialing = false;
+	s->look_ms = now_ms + LOOK_MS;
+	s->retry_ms = now_ms + RETRY_MS;
+}
+
+static void
+look_for_publisher(struct bus_subscriber *s, int64_t now_ms)
+{
+	s->look_ms = now_ms + LOOK_MS;
+	if (!is_new_socket(s) && now_ms < s->retry_ms)
+		return;
+	s->hopeful_ms = now_ms + HOPEFUL_MS;
+	subscriber_dial(s);
 }
 
 void
@@ -580,10 +631,10 @@ bus_subscriber_tick(struct bus_subscriber *s, int64_t now_ms)
 		s->seen_changes = atomic_load(&s->changes);
 		s->heard_ms = now_ms;
 		s->hopeful_ms = now_ms + HOPEFUL_MS;
-		set_patience(s, RECONNECT_SOON_MS);
-	} else if (!bus_connected(s) && now_ms >= s->hopeful_ms) {
-		s->hopeful_ms = CLOCK_NEVER;
-		set_patience(s, RECONNECT_MAX_MS);
+	} else if (!bus_connected(s) && s->dialing && now_ms >= s->hopeful_ms) {
+		become_patient(s, now_ms);
+	} else if (!bus_connected(s) && !s->dialing && now_ms >= s->look_ms) {
+		look_for_publisher(s, now_ms);
 	}
 	if (!bus_connected(s) || now_ms - s->heard_ms < SILENCE_MS)
 		return;

@@ -37,6 +37,8 @@ struct bus_publisher *bus_publisher_new_tcp(const char *url, unsigned max, const
 unsigned bus_subscribers(const struct bus_publisher *p);
 /* Lets the last messages out (50 ms at most), then closes. NULL is fine. */
 void bus_publisher_free(struct bus_publisher *p);
+/* For the end of the process, which closes all: lets the last messages out, and cannot hang. */
+void bus_publisher_leave(struct bus_publisher *p);
 /* Never blocks; a slow subscriber loses messages, and gets the state again later. */
 void bus_publish(struct bus_publisher *p, const char *json);
 /* The same for len bytes of anything, at most BUS_SIZE_MAX. */
@@ -49,6 +51,7 @@ bool bus_due(struct bus_publisher *p, const struct pollset *set, int64_t now_ms)
 struct bus_subscriber *bus_subscriber_new(const char *dir, const char *name);
 /* Dial a TCP address, which must be a literal one: nng would look up names in a thread. */
 struct bus_subscriber *bus_subscriber_new_tcp(const char *url);
+/* Ends the connection; what nng holds for it, a few descriptors, stays until the process ends. */
 void bus_subscriber_free(struct bus_subscriber *s);
 void bus_subscriber_prepare(struct bus_subscriber *s, struct pollset *set, int64_t now_ms);
 /*

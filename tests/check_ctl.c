@@ -146,7 +146,8 @@ static const char healthy[] = FRAME(UNIT(
 static const char broken[] = FRAME(UNIT(
 	"detector", "backoff",
 	"\"pid\":0,\"restarts\":4,\"last_exit\":\"killed by signal 11 (Segmentation fault)\","
-	"\"next_start_in\":11700,\"status\":\"\",\"memory\":0,\"cpu_ms\":77,"
+	"\"next_start_in\":11700,\"status\":\"198.20.0.7, agreed by 5 of "
+	"5\",\"memory\":0,\"cpu_ms\":77,"
 	"\"knows_age_ms\":95000,\"knows\":{"
 	"\"families\":[{\"family\":\"ipv4\",\"state\":\"held\",\"address\":\"198.20.0.7\","
 	"\"detected_at\":1795251852000,\"confirmed_age_ms\":612000,\"checked_age_ms\":2000,"

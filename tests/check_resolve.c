@@ -224,6 +224,21 @@ START_TEST(words_what_there_is_not)
 }
 END_TEST
 
+/* As in a pod of Kubernetes: with its search list "v4" would be v4.test. */
+START_TEST(adds_nothing_to_a_name)
+{
+	struct outcome o;
+	struct rig r;
+
+	rig_start(&r, "nameserver 127.0.0.1\nsearch test\noptions ndots:5\n");
+	resolve(&r, "v4", ADDRESS_IPV4, &o);
+	ck_assert_msg(strstr(o.error, "has no IPv4 address in DNS") != NULL, "%s", o.error);
+	resolve(&r, "v4.test", ADDRESS_IPV4, &o);
+	ck_assert_str_eq(o.error, "");
+	rig_stop(&r);
+}
+END_TEST
+
 START_TEST(bounds_the_addresses)
 {
 	struct outcome o;
@@ -610,6 +625,7 @@ cases(void)
 	tcase_add_test(tc, finds_addresses_of_the_asked_family);
 	tcase_add_test(tc, knows_localhost_by_itself);
 	tcase_add_test(tc, words_what_there_is_not);
+	tcase_add_test(tc, adds_nothing_to_a_name);
 	tcase_add_test(tc, bounds_the_addresses);
 	tcase_add_test(tc, believes_no_forged_answer);
 	tcase_add_test(tc, survives_hostile_names);

@@ -249,17 +249,22 @@ START_TEST(an_orphan_does_not_outlive_it)
 }
 END_TEST
 
-/* The second start comes after the whole group of the first is gone. */
+/*
+ * A start comes after the whole group of the one before is gone. (The member of the
+ * very first may be killed before it can tell its number.)
+ */
 START_TEST(the_group_dies_with_its_leader)
 {
 	struct plan member = { "member", NULL, "    RestartSec: 10ms\n" };
+	unsigned starts;
 	long first;
 
 	supervised_configure(NULL, &member, NULL, "");
 	supervised_start();
 	wait_until(journal_number("member ") > 0);
 	first = journal_first_number("member ");
-	wait_until(journal_count("updater start ") >= 2);
+	starts = journal_count("updater start ");
+	wait_until(journal_count("updater start ") > starts);
 	ck_assert(is_gone(first));
 	ck_assert_int_eq(supervised_stop(), 0);
 	ck_assert(is_gone(journal_number("member ")));

@@ -25,6 +25,19 @@ struct pod {
 	uint64_t counted;        /* requests of the writers that the metric has */
 };
 
+/* Tell the plans, whoever brought the news. */
+static void
+take_news(void *arg)
+{
+	struct pod *p = arg;
+	int64_t now_ms = clock_now();
+
+	if (!follower_take_news(p->follower))
+		return;
+	p->news = true;
+	records_news(p->records, follower_wan(p->follower, now_ms), now_ms);
+}
+
 struct pod *
 pod_new(const struct cluster_config *config, struct http *http, struct metrics *metrics,
 	struct records *records)
@@ -38,6 +51,7 @@ pod_new(const struct cluster_config *config, struct http *http, struct metrics *
 	p->writers = writers_new(config, p->kube, p->follower, &records_hooks, records);
 	p->balancer = balancer_new(p->kube);
 	p->events = events_new(config, p->kube, "esddns-updater");
+	records_join(records, p->writers, p->events, take_news, p);
 	return p;
 }
 
@@ -52,18 +66,6 @@ pod_free(struct pod *p)
 	follower_free(p->follower);
 	kube_free(p->kube);
 	free(p);
-}
-
-struct writers *
-pod_writers(struct pod *p)
-{
-	return p->writers;
-}
-
-struct events *
-pod_events(struct pod *p)
-{
-	return p->events;
 }
 
 void
@@ -86,21 +88,21 @@ count(struct pod *p)
 	p->counted = all;
 }
 
-const struct msg_wan *
+void
 pod_dispatch(struct pod *p, const struct pollset *set, int64_t now_ms)
 {
-	bool news;
-
 	kube_tick(p->kube, now_ms);
 	follower_dispatch(p->follower, set, now_ms);
-	news = follower_take_news(p->follower);
 	writers_dispatch(p->writers, now_ms);
-	/* an answer that a writer had may be news, too */
-	news = follower_take_news(p->follower) || news;
+	take_news(p); /* of a peer: without a look at the ConfigMap */
 	balancer_dispatch(p->balancer, now_ms);
 	count(p);
-	p->news = p->news || news;
-	return news ? follower_wan(p->follower, now_ms) : NULL;
+}
+
+const struct msg_wan *
+pod_wan(struct pod *p, int64_t now_ms)
+{
+	return follower_wan(p->follower, now_ms);
 }
 
 void

@@ -19,19 +19,19 @@
 
 struct pod;
 
-/* Everything given must live longer; records are joined to pod_writers() by the caller. */
+/*
+ * Everything given must live longer. Joins the records to their writers; the first
+ * records_configure() comes after it.
+ */
 struct pod *pod_new(const struct cluster_config *config, struct http *http, struct metrics *metrics,
 		    struct records *records);
 void pod_free(struct pod *p);
-struct writers *pod_writers(struct pod *p);
-struct events *pod_events(struct pod *p);
 
 void pod_prepare(struct pod *p, struct pollset *set, int64_t now_ms);
-/*
- * After http_dispatch(), once in a pass. The address that is published, if there is news
- * of it or of its confirmation; else NULL.
- */
-const struct msg_wan *pod_dispatch(struct pod *p, const struct pollset *set, int64_t now_ms);
+/* After http_dispatch(), once in a pass; tells the records what there is to know. */
+void pod_dispatch(struct pod *p, const struct pollset *set, int64_t now_ms);
+/* The newest that is followed; NULL: nothing is known yet. */
+const struct msg_wan *pod_wan(struct pod *p, int64_t now_ms);
 
 /* A message of the own pod's detector; and its end. */
 void pod_hear(struct pod *p, const struct msg *m, int64_t now_ms);

@@ -152,8 +152,10 @@ start_request(struct record *rec, bool is_write, int64_t now_ms)
 						 rec->plan.written_ttl, &request);
 	else
 		r->config->provider->build_read(&access, &target, &request);
-	/* curl repeats a request by itself when a reused connection breaks: a write's fate must
-	 * show */
+	/*
+	 * curl repeats a request by itself when a reused connection breaks: a write's fate must
+	 * show. And a kept connection may have died with the address that has changed.
+	 */
 	rec->call = http_start(
 		r->http,
 		&(struct http_request){ .method = request.method,
@@ -161,7 +163,7 @@ start_request(struct record *rec, bool is_write, int64_t now_ms)
 					.headers = (const char *const *)request.headers,
 					.body = request.body,
 					.body_len = request.body ? strlen(request.body) : 0,
-					.fresh = is_write,
+					.fresh = is_write || rec->plan.change_ms != PLAN_NEVER,
 					.ca_file = r->config->ca_file,
 					.body_max = PROVIDER_BODY_MAX,
 					.timeout_ms = r->config->timeout_ms },
@@ -277,6 +279,8 @@ static void
 retry_with_token(struct records *r, int64_t now_ms)
 {
 	r->token_changed = false;
+	if (r->writers != NULL)
+		writers_check(r->writers, now_ms);
 	for (size_t i = 0; i < r->n; i++) {
 		struct record *rec = r->list[i];
 		struct plan_settings settings =
@@ -472,8 +476,11 @@ records_next_deadline(const struct records *r, int64_t now_ms)
 }
 
 void
-records_join(struct records *r, struct writers *writers, struct events *events)
+records_join(struct records *r, struct writers *writers, struct events *events,
+	     void (*take_news)(void *arg), void *arg)
 {
+	r->take_news = take_news;
+	r->news_arg = arg;
 	r->writers = writers;
 	r->events = events;
 }

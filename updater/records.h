@@ -33,8 +33,10 @@ struct records *records_new(struct http *http, struct metrics *metrics, records_
 /*
  * In a cluster: these decide which node acts on a record. Before the first
  * records_configure(); they were made with records_hooks and r as its argument.
+ * take_news(arg) calls records_news() if there is any.
  */
-void records_join(struct records *r, struct writers *writers, struct events *events);
+void records_join(struct records *r, struct writers *writers, struct events *events,
+		  void (*take_news)(void *arg), void *arg);
 extern const struct writers_hooks records_hooks;
 /* Cancels what is under way. */
 void records_free(struct records *r);

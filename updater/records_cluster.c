@@ -21,7 +21,8 @@ run(void *arg, size_t i)
 {
 	struct record *rec = record_at(arg, i);
 
-	if (rec != NULL)
+	/* one that is at work serves as well */
+	if (rec != NULL && rec->plan.phase == PLAN_IDLE)
 		records_step(rec, &(struct plan_event){ .kind = PLAN_EV_CHECK }, clock_now());
 }
 
@@ -36,6 +37,15 @@ permit(void *arg, size_t i, bool granted, const char *sentence)
 						   .granted = granted,
 						   .sentence = sentence },
 			     clock_now());
+}
+
+/* What is followed is told to the plans before the writers act on it. */
+static void
+news(void *arg)
+{
+	struct records *r = arg;
+
+	r->take_news(r->news_arg);
 }
 
 static void
@@ -84,6 +94,7 @@ describe(void *arg, size_t i, struct wan_record *out)
 }
 
 const struct writers_hooks records_hooks = {
+	.news = news,
 	.run = run,
 	.permit = permit,
 	.changed = changed,

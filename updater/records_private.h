@@ -34,6 +34,8 @@ struct records {
 	bool heard;
 	struct writers *writers; /* in a cluster; else NULL */
 	struct events *events;   /* the same */
+	void (*take_news)(void *arg);
+	void *news_arg;
 };
 
 /* Tell the plan what happened, and do what it asks for. */

@@ -125,10 +125,16 @@ receive(struct updater *u, int64_t now_ms)
 static void
 follow(struct updater *u, const struct pollset *set, int64_t now_ms)
 {
-	const struct msg_wan *wan = u->pod ? pod_dispatch(u->pod, set, now_ms) : NULL;
+	const struct msg_wan *wan;
 
-	if (wan)
-		take_wan(u, wan, now_ms);
+	if (!u->pod)
+		return;
+	pod_dispatch(u->pod, set, now_ms);
+	wan = u->wan ? pod_wan(u->pod, now_ms) : NULL;
+	if (wan) {
+		*u->wan = *wan;
+		u->heard = true;
+	}
 }
 
 /* --- commands from the supervisor ----------------------------------------------------------- */
@@ -323,10 +329,8 @@ start(struct updater *u)
 	}
 	u->detector = bus_subscriber_new(u->config->runtime_dir, "detector");
 	u->records = records_new(u->http, u->metrics, publish, u);
-	if (u->config->cluster->kubernetes) {
+	if (u->config->cluster->kubernetes)
 		u->pod = pod_new(u->config->cluster, u->http, u->metrics, u->records);
-		records_join(u->records, pod_writers(u->pod), pod_events(u->pod));
-	}
 	records_configure(u->records, u->config, channel_secret(u->channel), clock_now());
 	if (u->config->once_limit_ms > 0) {
 		u->wan = mem_new(1, sizeof(*u->wan));
@@ -355,7 +359,7 @@ updater_run(void)
 	pod_free(u.pod);
 	free(u.wan);
 	bus_subscriber_free(u.detector);
-	bus_publisher_free(u.publisher);
+	bus_publisher_leave(u.publisher);
 	http_free(u.http);
 	resolver_free(u.resolver);
 	metrics_free(u.metrics);

@@ -87,6 +87,7 @@ view_of(const struct one *o)
 			 .in_sync = r->in_sync,
 			 .attention = r->attention,
 			 .value = r->value,
+			 .claimed_at = r->exists ? r->claimed_at : 0,
 			 .stamp = writer_stamp(r->raw) },
 	};
 
@@ -191,6 +192,7 @@ answered(void *arg, const struct kube_result *result)
 		ev.outcome = API_CONFLICT;
 	} else if (result->outcome == API_OK) {
 		see_object(ws, now_ms);
+		ws->hooks.news(ws->arg);
 		view = view_of(o);
 		note_sync(o, &view, now_ms);
 		ev.view = &view;
@@ -209,10 +211,12 @@ fill(const struct one *o, const struct writer_actions *a, struct wan_record *out
 
 	*out = (struct wan_record){ .exists = true };
 	ws->hooks.describe(ws->arg, o->place, out);
+	out->claimed_at = o->found.exists ? o->found.claimed_at : 0;
 	if (a->request == WRITER_REQUEST_CLAIM) {
 		out->pending = true;
 		out->in_sync = out->attention = false;
 		out->value = a->value;
+		out->claimed_at = clock_wall();
 		out->error[0] = out->error_type[0] = '\0';
 	}
 	mem_copy_text(out->by, sizeof(out->by), ws->node);
@@ -377,8 +381,10 @@ writers_dispatch(struct writers *ws, int64_t now_ms)
 {
 	bool news = follower_take_object(ws->follower), current = follower_current(ws->follower);
 
-	if (news && follower_object(ws->follower) != NULL)
+	if (news && follower_object(ws->follower) != NULL) {
 		see_object(ws, now_ms);
+		ws->hooks.news(ws->arg);
+	}
 	if (!current && !ws->blind)
 		tell_blind(ws, now_ms);
 	else if (current && (news || ws->blind))
@@ -415,6 +421,7 @@ writers_hear_wan(struct writers *ws, const struct msg_wan *wan, int64_t now_ms)
 			confirmation_hear(&ws->confirmations[f], wan->uid, wan->epoch, &w->address,
 					  now_ms - w->confirmed_age_ms);
 	}
+	ws->hooks.news(ws->arg);
 	if (!ws->blind)
 		tell_view(ws, now_ms);
 }

@@ -23,6 +23,8 @@ struct writers;
 
 /* Called from within the functions below; each may call them again. */
 struct writers_hooks {
+	/* An answer was read that may hold news of the address: the plans must have it first. */
+	void (*news)(void *arg);
 	void (*run)(void *arg, size_t record); /* its plan is to check now */
 	void (*permit)(void *arg, size_t record, bool granted, const char *sentence);
 	void (*changed)(void *arg, size_t record); /* whether it is active, or its key */

@@ -18,6 +18,7 @@ class Cluster:
         self.plane, self.box = plane, box
         self._key = peer_key
         self._gates = []
+        self._addresses = 0
         self.all = []
         self._port = esddns.free_ports(1)[0]
 
@@ -61,6 +62,11 @@ class Cluster:
         found = wait_for(lambda: self.leaders(among), "one of them leads", limit, self.evidence)
         assert len(found) == 1
         return found[0]
+
+    def next_address(self):
+        """One that was never there: coming back to an old one is damped."""
+        self._addresses += 1
+        return f"198.20.1.{self._addresses}"
 
     def puts(self):
         return self.box.counts()["gandi.PUT"]
