@@ -12,7 +12,7 @@ is_ours(const struct leadership *l, const struct api_fence *fence)
 	return fence->epoch == l->term && leadership_is_me(l, fence->holder);
 }
 
-bool
+static bool
 wan_mine(const struct leadership *l)
 {
 	return l->known == WAN_KNOWN && is_ours(l, &l->fence);
