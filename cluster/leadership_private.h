@@ -175,7 +175,6 @@ void wan_answer(struct leadership *l, const struct leadership_event *ev,
 void wan_plan(struct leadership *l, struct leadership_actions *out);
 /* Is there something to send when due? */
 bool wan_wants(const struct leadership *l);
-bool wan_mine(const struct leadership *l);
 void wan_forget(struct leadership *l);
 
 /* leadership_words.c */

@@ -12,7 +12,7 @@ is_ours(const struct leadership *l, const struct api_fence *fence)
 	return fence->epoch == l->term && leadership_is_me(l, fence->holder);
 }
 
-bool
+static bool
 wan_mine(const struct leadership *l)
 {
 	return l->known == WAN_KNOWN && is_ours(l, &l->fence);
@@ -211,10 +211,11 @@ static void
 read_again(struct leadership *l, const struct leadership_event *ev)
 {
 	bool conflict = ev->outcome == API_CONFLICT || ev->outcome == API_EXISTS;
+	int64_t patience = leadership_min(ev->retry_after_ms, RETRY_AFTER_MAX_MS);
 
 	l->known = WAN_UNKNOWN;
 	if (conflict ? ++l->conflicts <= CONFLICTS_AT_ONCE : ++l->failures <= 1) {
-		l->wan.due_ms = l->now_ms;
+		l->wan.due_ms = l->now_ms + leadership_max(0, patience);
 		return;
 	}
 	l->failures += conflict;

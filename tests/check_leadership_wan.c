@@ -348,6 +348,12 @@ END_TEST
 START_TEST(a_failing_read_backs_off)
 {
 	reach_write();
+	wan_ends(API_FAILED, 3500); /* a Retry-After holds also for the read that compares */
+	asks(NONE, NONE);
+	ck_assert_int_eq(until_wan(), 3500);
+	asks(did.lease.kind, LEADERSHIP_WAN_GET);
+
+	reach_write();
 	wan_ends(API_LOST, -1);
 	asks(NONE, LEADERSHIP_WAN_GET);
 	wan_ends(API_FAILED, -1);
