@@ -101,7 +101,7 @@ def test_a_fault_at_a_renewal(steady, name):
         leader.proxy.heal()
 
 
-# Of a follower's watch, which the ConfigMap alone must then make good: its peer is away.
+# Of a follower's watch.
 OF_A_WATCH = {
     "cut-in-an-event": Truncate(), "byte-wise": Drip(), "hung-up": HangUp(),
     "expired": Answer(410, message=GONE), "throttled": Answer(429, {"Retry-After": "1"}),
@@ -111,61 +111,56 @@ OF_A_WATCH = {
 
 @pytest.mark.parametrize("name", OF_A_WATCH)
 def test_a_fault_of_the_watch(steady, name):
-    follower = steady.all[1]
-    rule = follower.proxy.add("GET", "watch=1", OF_A_WATCH[name], where=by("updater"))
-    follower.proxy.break_connections()
-    wait_for(lambda: rule.hits == 1, "the watch is opened anew", evidence=steady.evidence)
-    try:
+    with steady.guest() as follower:
+        rule = follower.proxy.add("GET", "watch=1", OF_A_WATCH[name], where=by("updater"))
+        follower.start().wait_shows(steady.record()[0])
+        wait_for(lambda: rule.hits == 1, "the watch", evidence=steady.evidence)
         change(steady)
-    finally:
-        follower.proxy.heal()
-    follower.wait_state(lambda s: s["cluster"]["current"], "the ConfigMap is watched again")
+        follower.wait_state(lambda s: s["cluster"]["current"], "the ConfigMap is watched again")
 
 
 def test_expired_twice(steady):
     """410 of the watch, and of the list that follows it: then a list without a version."""
-    follower = steady.all[2]
-    watch = follower.proxy.add("GET", "watch=1", Answer(410, message=GONE), where=by("updater"))
-    lists = follower.proxy.add("GET", r"fieldSelector=[^&]*(&resourceVersion=[^&]*)?$",
-                               Answer(410, message=GONE), where=by("updater"))
-    follower.proxy.break_connections()
-    wait_for(lambda: watch.hits and lists.hits, "both faults", evidence=steady.evidence)
-    follower.wait_state(lambda s: s["cluster"]["current"], "the ConfigMap is watched again")
-    follower.proxy.heal()
-    change(steady)
+    with steady.guest() as follower:
+        watch = follower.proxy.add("GET", "watch=1", Answer(410, message=GONE),
+                                   where=by("updater"))
+        lists = follower.proxy.add("GET", "fieldSelector=.*resourceVersion=", skip=1,
+                                   fault=Answer(410, message=GONE), where=by("updater"))
+        follower.start()
+        wait_for(lambda: watch.hits and lists.hits, "both faults", evidence=steady.evidence)
+        follower.wait_state(lambda s: s["cluster"]["current"], "the ConfigMap is watched again")
+        change(steady)
 
 
 def test_a_follower_that_hears_nothing_of_the_api_server(steady):
-    """The peers' way goes on; and when it is back, the follower catches up."""
-    follower = steady.all[1]
-    follower.proxy.silence()
-    try:
+    """The peers' way goes on; and when the API server is back, the follower catches up."""
+    with steady.guest() as follower:
+        follower.start().wait_state(lambda s: s["cluster"]["connected"], "it hears the leader")
+        follower.proxy.silence()
         address = steady.next_address()
         steady.box.set_wan(address)
         steady.all[0].detect()
         steady.wait_record(address)
         follower.wait_shows(address)
-    finally:
         follower.proxy.heal()
-    follower.wait_in_sync()
-    change(steady)
+        follower.wait_in_sync()
+        change(steady)
 
 
 def test_a_follower_without_rights(steady):
     """403: said in a sentence; nothing ends, nothing is asked all the time; then it is cured."""
-    follower = steady.all[2]
-    pids = follower.units()
-    follower.proxy.add(None, "/", Answer(403, message="no rights"), times=None)
-    follower.proxy.break_connections()
-    follower.wait_state(lambda s: "esddns" in s["cluster"]["reason"] or s["leader"]["reason"],
-                        "it says what is wrong")
-    asked = len(follower.proxy.requests)
-    stays(lambda: len(follower.proxy.requests) < asked + 12, "it asks seldom", 3,
-          steady.evidence)
-    follower.proxy.heal()
-    follower.wait_state(lambda s: s["cluster"]["current"], "it is cured", 60)
-    assert follower.units() == pids
-    change(steady)
+    with steady.guest() as follower:
+        follower.proxy.add(None, "/", Answer(403, message="no rights"), times=None)
+        follower.start()
+        follower.wait_state(lambda s: "esddns-wan-ip" in s["cluster"]["reason"] and
+                            "esddns-leader" in s["leader"]["reason"], "it says what is wrong")
+        pids, asked = follower.units(), len(follower.proxy.requests)
+        stays(lambda: len(follower.proxy.requests) < asked + 12, "it asks seldom", 3,
+              steady.evidence)
+        follower.proxy.heal()
+        follower.wait_state(lambda s: s["cluster"]["current"], "it is cured")
+        assert follower.units() == pids
+        change(steady)
 
 
 def test_a_leader_that_hears_nothing_of_the_api_server(steady):
