@@ -24,5 +24,5 @@ caught() {
 caught sim-p2 --seeds 1..500
 for program in sim-p4-tests sim-p4-sequence sim-deadline sim-read; do
 	caught $program --seeds 1..2000
-	caught $program --seeds 1..20000 --no-hands
+	caught $program --seeds 1..40000 --no-hands
 done

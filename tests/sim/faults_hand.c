@@ -69,7 +69,8 @@ spoil_epoch(struct world *w, struct stored_wan *s)
 /*
  * Raised and lowered again before the leader's next write, it looks untouched,
  * while followers may have seen the higher one; and set back to what an old
- * write on its way tests, it lets that write pass. Nobody could tell.
+ * write on its way tests, it lets that write pass; and set back by one, it looks as
+ * if a write whose answer was lost had not landed. Nobody could tell.
  */
 static void
 spoil_sequence(struct world *w, struct stored_wan *s)
@@ -78,8 +79,8 @@ spoil_sequence(struct world *w, struct stored_wan *s)
 		return;
 	if (chance_is(w, 300))
 		s->sequence = garbage(w);
-	else if (chance_is(w, 300) && s->sequence > 1 && network_quiet_us(w) <= w->now_us)
-		s->sequence = chance_range(w, 1, s->sequence - 1);
+	else if (chance_is(w, 300) && s->sequence > 2 && network_quiet_us(w) <= w->now_us)
+		s->sequence = chance_range(w, 1, s->sequence - 2);
 	else
 		s->sequence += chance_range(w, 1, 5);
 }

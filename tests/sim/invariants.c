@@ -466,11 +466,21 @@ checks_calm(struct world *w)
 {
 	uint64_t rounds = (uint64_t)(w->now_us / (SIM_INTERVAL_MS * MILLISECOND)) + 1;
 	uint64_t reads = SIM_RECORDS * (2 * w->checks->changes + 2 * rounds);
+	/*
+	 * Standbys: N / 30 + 2 a second; the leader: a renewal in 2 s. A start takes ten for
+	 * each node, a round one write and the reports, a change those and the claims.
+	 */
+	uint64_t requests = (w->nnodes / 30 + 3) * (uint64_t)(w->now_us / SECOND) + 10 * w->nnodes +
+			    (1 + 4 * SIM_RECORDS) * (rounds + w->checks->changes);
 
 	for (unsigned i = 0; i < SIM_RECORDS; i++)
 		if (gandi_record(w, i)->puts > w->checks->changes)
 			checks_fail(w, "without faults: %u PUTs of record %u for %u changes",
 				    gandi_record(w, i)->puts, i, w->checks->changes);
+	if (api_requests(w) > requests)
+		checks_fail(w, "without faults: %llu requests at the API server in %llu s",
+			    (unsigned long long)api_requests(w),
+			    (unsigned long long)(w->now_us / SECOND));
 	if (gandi_reads(w) > reads)
 		checks_fail(w,
 			    "without faults: %llu reads at the provider for %u changes in %llu s",
