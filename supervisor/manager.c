@@ -208,6 +208,16 @@ judge_end(struct manager *m, int64_t now_ms)
 		m->phase = MANAGER_DONE;
 }
 
+/* A unit that is commanded by hand waits for no turn any more, and none comes later by itself. */
+static void
+end_wait(struct manager *m, const struct manager_event *ev)
+{
+	enum unit_event_type type = ev->event.type;
+
+	if (type == UNIT_EV_START || type == UNIT_EV_STOP || type == UNIT_EV_RESTART)
+		m->units[ev->unit].waiting = false;
+}
+
 static void
 tick_units(struct manager *m, int64_t now_ms, struct manager_actions *out)
 {
@@ -231,6 +241,7 @@ manager_step(struct manager *m, const struct manager_event *ev, int64_t now_ms,
 			take_configured(m, now_ms, out);
 		break;
 	case MANAGER_EV_UNIT:
+		end_wait(m, ev);
 		step_unit(m, ev->unit, &ev->event, now_ms, out);
 		break;
 	case MANAGER_EV_SHUTDOWN:
