@@ -72,8 +72,6 @@ struct bus_subscriber {
 	int receive_fd; /* nng's */
 	int wake;       /* eventfd: written by nng's threads when the connection comes or goes */
 	atomic_int pipes;
-	atomic_uint changes; /* of the connection */
-	unsigned seen_changes;
 	int64_t hopeful_ms; /* until then a lost connection is expected back */
 	int64_t look_ms;    /* while nothing is dialled: the next look at the socket */
 	int64_t retry_ms;
@@ -378,15 +376,18 @@ bus_due(struct bus_publisher *p, const struct pollset *set, int64_t now_ms)
 	return true;
 }
 
-/* Runs on a thread of nng. */
+/*
+ * Runs on a thread of nng. A pipe that is closed while it is added, as by
+ * become_patient(), ends without ADD_POST, but never without ADD_PRE: counted from
+ * there, what is added and what is taken off are in balance.
+ */
 static void
 connection_changed(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
 	struct bus_subscriber *s = arg;
 
 	(void)pipe;
-	atomic_fetch_add(&s->pipes, event == NNG_PIPE_EV_ADD_POST ? 1 : -1);
-	atomic_fetch_add(&s->changes, 1);
+	atomic_fetch_add(&s->pipes, event == NNG_PIPE_EV_ADD_PRE ? 1 : -1);
 	wake_loop(s->wake);
 }
 
@@ -416,7 +417,7 @@ subscriber_open(struct bus_subscriber *s)
 	    (rc = nng_socket_set_ms(s->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS)) == 0 &&
 	    (rc = nng_socket_set_ms(s->socket, NNG_OPT_RECONNMAXT, RECONNECT_SOON_MS)) == 0 &&
 	    (rc = nng_socket_set(s->socket, NNG_OPT_SUB_SUBSCRIBE, "", 0)) == 0 &&
-	    (rc = nng_pipe_notify(s->socket, NNG_PIPE_EV_ADD_POST, connection_changed, s)) == 0 &&
+	    (rc = nng_pipe_notify(s->socket, NNG_PIPE_EV_ADD_PRE, connection_changed, s)) == 0 &&
 	    (rc = nng_pipe_notify(s->socket, NNG_PIPE_EV_REM_POST, connection_changed, s)) == 0)
 		rc = nng_socket_get_int(s->socket, NNG_OPT_RECVFD, &s->receive_fd);
 	return rc;
@@ -539,9 +540,8 @@ look_for_publisher(struct bus_subscriber *s, int64_t now_ms)
 void
 bus_subscriber_tick(struct bus_subscriber *s, int64_t now_ms)
 {
-	if (atomic_load(&s->changes) != s->seen_changes) {
-		take_wake(s->wake); /* first: a change from now on writes again */
-		s->seen_changes = atomic_load(&s->changes);
+	/* nothing but the descriptor tells of a change: one that were left readable would spin */
+	if (take_wake(s->wake)) {
 		s->heard_ms = now_ms;
 		s->hopeful_ms = now_ms + HOPEFUL_MS;
 	} else if (!bus_connected(s) && s->dialing && now_ms >= s->hopeful_ms) {

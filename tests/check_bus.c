@@ -420,6 +420,33 @@ START_TEST(the_state_is_due_at_most_five_times_a_second_and_every_30_s)
 }
 END_TEST
 
+/* nng's threads may tell of a connection while the loop already looks: not for ever after. */
+START_TEST(a_change_is_told_once)
+{
+	struct bus_publisher *p = publisher("detector");
+	struct pollset set;
+
+	for (int i = 0; i < 300; i++) {
+		struct bus_subscriber *s = bus_subscriber_new(dir, "detector");
+		int64_t until_ms = clock_now() + WAIT_MS;
+		int ready = 1;
+
+		while (!bus_connected(s) && clock_now() < until_ms)
+			bus_subscriber_tick(s, clock_now());
+		while (ready != 0 && clock_now() < until_ms) {
+			bus_subscriber_tick(s, clock_now());
+			pollset_reset(&set);
+			bus_subscriber_prepare(s, &set, clock_now());
+			ready = poll(set.fds, set.n, 1);
+		}
+		ck_assert(bus_connected(s));
+		ck_assert_int_eq(ready, 0);
+		bus_subscriber_free(s);
+	}
+	bus_publisher_free(p);
+}
+END_TEST
+
 /*
  * Each reads nng's greeting first: one that goes without it may end nng's listener
  * (see the next test), or keep nng_close() from returning.
@@ -573,6 +600,7 @@ main(void)
 	tcase_add_test(tc, a_new_subscriber_gets_the_state);
 	tcase_add_test(tc, a_subscriber_waits_for_its_publisher_and_for_its_return);
 	tcase_add_test(tc, a_subscriber_without_a_publisher_is_patient);
+	tcase_add_test(tc, a_change_is_told_once);
 	tcase_add_test(tc, the_socket_of_a_dead_process_is_replaced);
 	tcase_add_test(tc, what_is_in_the_way_is_said);
 	tcase_add_test(tc, only_the_owner_may_connect);
