@@ -228,6 +228,15 @@ tick_units(struct manager *m, int64_t now_ms, struct manager_actions *out)
 			step_unit(m, i, &tick, now_ms, out);
 }
 
+static void
+stall_units(struct manager *m, int64_t now_ms, struct manager_actions *out)
+{
+	static const struct unit_event stall = { .type = UNIT_EV_STALL };
+
+	for (size_t i = 0; i < m->n; i++)
+		step_unit(m, i, &stall, now_ms, out);
+}
+
 void
 manager_step(struct manager *m, const struct manager_event *ev, int64_t now_ms,
 	     struct manager_actions *out)
@@ -250,6 +259,9 @@ manager_step(struct manager *m, const struct manager_event *ev, int64_t now_ms,
 	case MANAGER_EV_KILL:
 		begin_shutdown(m, now_ms);
 		kill_all(m, now_ms, out);
+		break;
+	case MANAGER_EV_STALL:
+		stall_units(m, now_ms, out);
 		break;
 	case MANAGER_EV_TICK:
 		tick_units(m, now_ms, out);

@@ -312,6 +312,41 @@ START_TEST(a_frozen_worker_misses_its_watchdog)
 }
 END_TEST
 
+/*
+ * As a paused container does, and a host that was suspended: all stood still, nobody
+ * missed anything, though every watchdog is overdue when the supervisor looks first.
+ */
+START_TEST(a_pause_of_all_misses_no_watchdog)
+{
+	struct plan watched = { NULL, NULL, "    WatchdogSec: 3s\n" };
+	pid_t all[4];
+	int64_t until_ms;
+
+	supervised_configure(&watched, &watched, &watched, "");
+	supervised_start();
+	wait_until_ready();
+	all[0] = esddns;
+	all[1] = (pid_t)journal_number("detector start ");
+	all[2] = (pid_t)journal_number("updater start ");
+	all[3] = (pid_t)journal_number("webd start ");
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(kill(all[i], SIGSTOP), 0);
+	until_ms = clock_now() + 4000;
+	while (clock_now() < until_ms)
+		usleep(50000);
+	ck_assert_int_eq(kill(esddns, SIGCONT), 0);
+	wait_until(file_contains(log_file, "everything stood still") ||
+		   file_contains(log_file, "missed its watchdog"));
+	for (size_t i = 1; i < 4; i++)
+		ck_assert_int_eq(kill(all[i], SIGCONT), 0);
+	kill(esddns, SIGUSR1);
+	wait_until(file_contains(journal, "detector got DETECT=1"));
+	ck_assert(!file_contains(log_file, "missed its watchdog"));
+	ck_assert_uint_eq(journal_count(" start "), 3);
+	ck_assert_int_eq(supervised_stop(), 0);
+}
+END_TEST
+
 START_TEST(a_flood_starves_nobody)
 {
 	struct plan flood = { "flood", "100000", NULL };
@@ -582,6 +617,7 @@ main(void)
 	tcase_add_test(tc, ready_and_exit_in_one_tick_both_count);
 	tcase_add_test(tc, a_start_that_takes_too_long_is_ended);
 	tcase_add_test(tc, a_frozen_worker_misses_its_watchdog);
+	tcase_add_test(tc, a_pause_of_all_misses_no_watchdog);
 	tcase_add_test(tc, a_flood_starves_nobody);
 	tcase_add_test(tc, a_stop_during_backoff_is_quick);
 	tcase_add_test(tc, nobody_survives_its_kill);
