@@ -391,11 +391,29 @@ connection_changed(nng_pipe pipe, nng_pipe_ev event, void *arg)
 	wake_loop(s->wake);
 }
 
+/* Look at the socket: is it another one than before? */
+static bool
+is_new_socket(struct bus_subscriber *s)
+{
+	struct stat st = { .st_ino = 0 };
+	bool other;
+
+	if (stat(s->url + strlen("ipc://"), &st) != 0)
+		st = (struct stat){ .st_ino = 0 };
+	other = st.st_ino != s->seen.st_ino || st.st_ctim.tv_sec != s->seen.st_ctim.tv_sec ||
+		st.st_ctim.tv_nsec != s->seen.st_ctim.tv_nsec;
+	s->seen = st;
+	return other && st.st_ino != 0;
+}
+
 static void
 subscriber_dial(struct bus_subscriber *s)
 {
-	int rc = nng_dialer_create(&s->dialer, s->socket, s->url);
+	int rc;
 
+	/* one that takes its place from now on is found, whether this attempt meets it or not */
+	is_new_socket(s);
+	rc = nng_dialer_create(&s->dialer, s->socket, s->url);
 	/* without waiting: nng goes on trying on its own */
 	if (rc == 0)
 		rc = nng_dialer_start(s->dialer, NNG_FLAG_NONBLOCK);
@@ -501,26 +519,10 @@ bus_connected(const struct bus_subscriber *s)
 	return atomic_load(&s->pipes) > 0;
 }
 
-/* Look at the socket: is it another one than before? */
-static bool
-is_new_socket(struct bus_subscriber *s)
-{
-	struct stat st = { .st_ino = 0 };
-	bool other;
-
-	if (stat(s->url + strlen("ipc://"), &st) != 0)
-		st = (struct stat){ .st_ino = 0 };
-	other = st.st_ino != s->seen.st_ino || st.st_ctim.tv_sec != s->seen.st_ctim.tv_sec ||
-		st.st_ctim.tv_nsec != s->seen.st_ctim.tv_nsec;
-	s->seen = st;
-	return other && st.st_ino != 0;
-}
-
 /* Nobody came back: wait for the publisher's socket instead of dialling all the time. */
 static void
 become_patient(struct bus_subscriber *s, int64_t now_ms)
 {
-	is_new_socket(s);
 	nng_dialer_close(s->dialer);
 	s->dialing = false;
 	s->look_ms = now_ms + LOOK_MS;
