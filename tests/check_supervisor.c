@@ -205,6 +205,24 @@ START_TEST(a_program_that_is_not_there_is_explained)
 }
 END_TEST
 
+/* That ends the whole before the others of the same step were started: none of them is. */
+START_TEST(nothing_starts_after_what_cannot_be_spawned)
+{
+	char name[700] = "/";
+	struct plan long_name = { .program = name, .extra = "    Restart: \"no\"\n" };
+	int status;
+
+	memset(name + 1, 'x', 600);
+	supervised_configure(NULL, &long_name, NULL, "on_failure: exit\n");
+	supervised_start();
+	status = supervised_wait();
+	ck_assert_int_eq(status, 1);
+	ck_assert(file_contains(log_file, "could not be started: File name too long"));
+	/* one that was started all the same was asked to stop, and not killed for its silence */
+	ck_assert_uint_eq(journal_count("webd start "), journal_count("webd stops"));
+}
+END_TEST
+
 START_TEST(a_deaf_worker_is_killed_in_time)
 {
 	struct plan deaf = { "deaf", NULL, "    TimeoutStopSec: 300ms\n" };
@@ -610,6 +628,7 @@ main(void)
 	tcase_add_test(tc, degraded_it_runs_on);
 	tcase_add_test(tc, webds_failure_only_degrades);
 	tcase_add_test(tc, a_program_that_is_not_there_is_explained);
+	tcase_add_test(tc, nothing_starts_after_what_cannot_be_spawned);
 	tcase_add_test(tc, a_deaf_worker_is_killed_in_time);
 	tcase_add_test(tc, a_second_term_kills);
 	tcase_add_test(tc, an_orphan_does_not_outlive_it);
