@@ -13,6 +13,7 @@
 
 #include "common/buf.h"
 #include "common/clock.h"
+#include "webd/events.h"
 #include "webd/server.h"
 #include "webd_samples.h"
 
@@ -308,6 +309,26 @@ START_TEST(events_end_with_the_server)
 END_TEST
 
 /* Of 40 connections 10 may be streams; who comes too late is told, and served otherwise. */
+/* A change that had to wait is told when its time has come, however late the loop looks. */
+START_TEST(a_change_is_not_forgotten)
+{
+	struct events *e = events_new(state, 4);
+	struct MHD_Response *stream = events_open(e, NULL);
+
+	ck_assert_ptr_nonnull(stream);
+	events_tick(e, 1000);
+	webd_state_drain(state);
+	events_tick(e, 1199); /* too close to the one before */
+	ck_assert_int_le(events_next_deadline(e, 1199), 1200);
+	ck_assert_int_le(events_next_deadline(e, 1200), 1200);
+	ck_assert_int_le(events_next_deadline(e, 1201), 1201);
+	events_tick(e, 1201);
+	ck_assert_int_gt(events_next_deadline(e, 1202), 2000);
+	MHD_destroy_response(stream);
+	events_free(e);
+}
+END_TEST
+
 START_TEST(events_are_bounded)
 {
 	struct buf text = BUF_INIT;
@@ -411,6 +432,7 @@ main(void)
 	tcase_add_test(tc, counts_its_requests);
 	tcase_add_test(tc, events_tell_each_change);
 	tcase_add_test(tc, events_end_with_the_server);
+	tcase_add_test(tc, a_change_is_not_forgotten);
 	tcase_add_test(tc, events_are_bounded);
 	tcase_add_test(tc, connections_are_bounded);
 	tcase_add_test(tc, a_port_in_use_is_named);
