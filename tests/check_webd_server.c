@@ -387,6 +387,39 @@ START_TEST(a_port_in_use_is_named)
 }
 END_TEST
 
+/* "::" takes IPv4 too, but not what IPv4 addresses of either list want. */
+START_TEST(an_ipv6_wildcard_leaves_room_for_ipv4)
+{
+	struct webd_config both = config;
+	int probe = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const char *why = "";
+
+	if (probe < 0)
+		return; /* this machine knows no IPv6 */
+	close(probe);
+	webd_state_free(state);
+	server_free(server);
+	server = NULL;
+	state = sample_in_sync(&both, clock_now());
+	both.nlisten = both.nmetrics = 1;
+	strcpy(both.listen[0].host, "::");
+	both.listen[0].port = both.metrics[0].port = free_port();
+	strcpy(both.metrics[0].host, "0.0.0.0");
+	server = server_new(&both, state, &why);
+	ck_assert_msg(server != NULL, "%s", why);
+	answers(both.metrics[0].port, REQUEST("GET", "/healthz", ""), "HTTP/1.1 200 ", "ok\n");
+	answers(both.metrics[0].port, REQUEST("GET", "/raw", ""), "HTTP/1.1 404 ", "");
+	server_free(server);
+	both.nmetrics = 0;
+	both.nlisten = 2;
+	strcpy(both.listen[1].host, "127.0.0.1");
+	both.listen[1].port = both.listen[0].port;
+	server = server_new(&both, state, &why);
+	ck_assert_msg(server != NULL, "%s", why);
+	answers(both.listen[1].port, REQUEST("GET", "/raw", ""), "HTTP/1.1 200 ", "poll_date");
+}
+END_TEST
+
 START_TEST(a_reload_moves_the_server)
 {
 	struct webd_config next = config;
@@ -436,6 +469,7 @@ main(void)
 	tcase_add_test(tc, events_are_bounded);
 	tcase_add_test(tc, connections_are_bounded);
 	tcase_add_test(tc, a_port_in_use_is_named);
+	tcase_add_test(tc, an_ipv6_wildcard_leaves_room_for_ipv4);
 	tcase_add_test(tc, a_reload_moves_the_server);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

@@ -289,13 +289,11 @@ server_configure(struct server *s, const struct webd_config *config, const char 
 {
 	struct listeners web, metrics;
 
-	if (listeners_open(&web, &s->sites[0].listeners, config->listen, config->nlisten,
-			   "webd.listen", why) != 0)
+	if (listeners_open(&web, &s->sites[0].listeners, config, false, why) != 0)
 		return -1;
 	listeners_close(&s->sites[0].listeners);
 	s->sites[0].listeners = web;
-	if (listeners_open(&metrics, &s->sites[1].listeners, config->metrics, config->nmetrics,
-			   "webd.metrics", why) != 0)
+	if (listeners_open(&metrics, &s->sites[1].listeners, config, true, why) != 0)
 		return -1;
 	listeners_close(&s->sites[1].listeners);
 	s->sites[1].listeners = metrics;
