@@ -21,16 +21,13 @@
 
 START_TEST(starts_and_stops_in_order)
 {
-	int64_t began;
-
 	supervised_configure(NULL, NULL, NULL, "");
 	supervised_start();
 	wait_until_ready();
 	ck_assert_uint_eq(journal_count(" start "), 3);
-	began = clock_now();
 	ck_assert_int_eq(supervised_stop(), 0);
-	ck_assert_int_lt(clock_now() - began, 2000);
 	ck_assert_uint_eq(journal_count("stops"), 3);
+	ck_assert(!file_contains(log_file, "killed by signal"));
 	ck_assert(is_gone(journal_number("detector start ")));
 	ck_assert(is_gone(journal_number("updater start ")));
 	ck_assert(is_gone(journal_number("webd start ")));
@@ -233,8 +230,8 @@ START_TEST(a_deaf_worker_is_killed_in_time)
 	wait_until_ready();
 	began = clock_now();
 	ck_assert_int_eq(supervised_stop(), 0);
-	ck_assert_int_ge(clock_now() - began, 600); /* the updater after the detector */
-	ck_assert_int_lt(clock_now() - began, 4000);
+	ck_assert_int_ge(clock_now() - began, 600);  /* the updater after the detector */
+	ck_assert_int_lt(clock_now() - began, 7000); /* and not at the end of all patience */
 	ck_assert(is_gone(journal_number("updater start ")));
 }
 END_TEST
@@ -390,7 +387,7 @@ START_TEST(a_stop_during_backoff_is_quick)
 	wait_until(file_contains(log_file, "the unit ended and will be started again"));
 	began = clock_now();
 	ck_assert_int_eq(supervised_stop(), 0);
-	ck_assert_int_lt(clock_now() - began, 2000);
+	ck_assert_int_lt(clock_now() - began, 7000); /* of 30 s */
 	ck_assert_uint_eq(journal_count("updater start "), 1);
 }
 END_TEST
@@ -483,7 +480,7 @@ START_TEST(nobody_reads_what_it_says)
 	wait_until(file_contains(journal, "detector got DETECT=1"));
 	began = clock_now();
 	ck_assert_int_eq(supervised_stop(), 0);
-	ck_assert_int_lt(clock_now() - began, 2000);
+	ck_assert_int_lt(clock_now() - began, 7000); /* what blocks would do so for ever */
 	ck_assert_uint_eq(journal_count("detector stops"), 1);
 }
 END_TEST
