@@ -512,7 +512,7 @@ START_TEST(a_wall_clock_that_jumps_changes_nothing)
 	ck_assert_uint_eq(journal_count("updater start "), 1); /* its backoff goes on */
 	began = clock_now();
 	ck_assert_int_eq(supervised_stop(), 0);
-	ck_assert_int_lt(clock_now() - began, 2000);
+	ck_assert_int_lt(clock_now() - began, 7000);
 }
 END_TEST
 
