@@ -201,7 +201,7 @@ publisher_close(struct publisher *p)
 	if (!p)
 		return;
 	lead_close(p->lead);
-	bus_publisher_leave(p->bus);
+	bus_publisher_free(p->bus);
 	local_close(p->local);
 	metrics_free(p->metrics);
 	free(p);

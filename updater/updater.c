@@ -359,7 +359,7 @@ updater_run(void)
 	pod_free(u.pod);
 	free(u.wan);
 	bus_subscriber_free(u.detector);
-	bus_publisher_leave(u.publisher);
+	bus_publisher_free(u.publisher);
 	http_free(u.http);
 	resolver_free(u.resolver);
 	metrics_free(u.metrics);
