@@ -59,7 +59,7 @@ note(struct follower *f, int64_t sequence)
 	if (sequence <= f->sequence)
 		return;
 	f->sequence = sequence;
-	c->sights = mem_grow(c->sights, (c->nsights + 1) * sizeof(*c->sights));
+	c->sights = mem_grow(c->sights, c->nsights + 1, sizeof(*c->sights));
 	c->sights[c->nsights++] = (struct sight){ .follower = (unsigned)(f - c->followers),
 						  .sequence = sequence,
 						  .at_ns = crowd_now_ns() };
