@@ -6,6 +6,7 @@
 #include "cluster/follow.h"
 #include "cluster/watcher.h"
 #include "common/clock.h"
+#include "common/json.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "ipc/bus.h"
@@ -40,7 +41,7 @@ struct follower {
 
 	struct peer_key key;
 	struct peer_guard guard;
-	struct bus_subscriber *peer; /* the leader's publisher; NULL: there is none */
+	struct bus_subscriber *peer; /* to the leader's publisher; NULL: there was none yet */
 	char place[WAN_PUBLISHER_MAX];
 	int64_t released;
 	int64_t hurried_ms;
@@ -145,9 +146,10 @@ follow_publisher(struct follower *f)
 
 	if (strcmp(place, f->place) == 0)
 		return;
-	bus_subscriber_free(f->peer);
 	mem_copy_text(f->place, sizeof(f->place), place);
-	f->peer = place[0] != '\0' ? bus_subscriber_new_tcp(place) : NULL;
+	if (f->peer == NULL)
+		f->peer = bus_subscriber_new_tcp();
+	bus_subscriber_dial(f->peer, place[0] != '\0' ? place : NULL);
 }
 
 static void
@@ -246,8 +248,8 @@ number_wan(struct follower *f)
 	w->sequence = f->fence.sequence;
 }
 
-void
-follower_saw(struct follower *f, const cJSON *object, int64_t now_ms)
+static void
+take_object(struct follower *f, const cJSON *object, int64_t now_ms)
 {
 	char trouble[MSG_REASON_MAX];
 	enum follow_verdict verdict;
@@ -276,10 +278,23 @@ follower_saw(struct follower *f, const cJSON *object, int64_t now_ms)
 		f->news = true;
 }
 
+bool
+follower_saw(struct follower *f, const cJSON *object, int64_t now_ms)
+{
+	const char *uid = json_text(json_object(object, "metadata"), "uid");
+
+	if (uid == NULL || strcmp(uid, f->follow.uid) != 0) {
+		follower_read_now(f, now_ms);
+		return false;
+	}
+	take_object(f, object, now_ms);
+	return true;
+}
+
 static void
 seen(void *arg, const cJSON *object)
 {
-	follower_saw(arg, object, clock_now());
+	take_object(arg, object, clock_now());
 }
 
 /* --- the caller's side --------------------------------------------------------------------------

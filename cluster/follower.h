@@ -39,8 +39,12 @@ const struct msg_wan *follower_wan(struct follower *f, int64_t now_ms);
 bool follower_take_object(struct follower *f);
 /* The ConfigMap as last read; NULL: it does not exist, or was never read. */
 const cJSON *follower_object(const struct follower *f);
-/* A read of one's own, outside the watch, showed this. */
-void follower_saw(struct follower *f, const cJSON *object, int64_t now_ms);
+/*
+ * A read of one's own, outside the watch, showed this. False: it is of another uid than what
+ * is watched, so that the watch is behind; nothing is taken, and the list is read anew (news
+ * of the old object, still on their way, would be taken for the newer ones again).
+ */
+bool follower_saw(struct follower *f, const cJSON *object, int64_t now_ms);
 const struct api_fence *follower_fence(const struct follower *f);
 /* When a round last confirmed the ConfigMap's address of this family, as it says: wall. */
 int64_t follower_confirmed_at(const struct follower *f, enum address_family family);

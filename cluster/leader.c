@@ -152,13 +152,18 @@ delete_options(const struct api_fence *tested)
 	return options;
 }
 
+/*
+ * What is put into a new object: no address. A create has no precondition, and one that
+ * lands late must not bring an older address back; the fenced write after it does.
+ */
+static const struct wan_content nothing_known;
+
 static cJSON *
 wan_body(const struct leader *l, const struct leadership_request *r)
 {
 	switch (r->kind) {
 	case LEADERSHIP_WAN_CREATE:
-		return wan_object_new(l->wan_name, &r->fence,
-				      r->content > 0 ? &l->content : &l->stored);
+		return wan_object_new(l->wan_name, &r->fence, &nothing_known);
 	case LEADERSHIP_WAN_CLAIM:
 		return wan_object_claim(l->wan_object, &r->fence, NULL);
 	case LEADERSHIP_WAN_WRITE:

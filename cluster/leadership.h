@@ -39,7 +39,7 @@ enum leadership_request_kind {
 	LEADERSHIP_LEASE_CREATE,     /* lease */
 	LEADERSHIP_LEASE_PUT,  /* lease, with its uid and version; other fields as last read */
 	LEADERSHIP_WAN_GET,    /* by quorum */
-	LEADERSHIP_WAN_CREATE, /* fence (epoch, holder, sequence) and the current content */
+	LEADERSHIP_WAN_CREATE, /* fence (epoch, holder, sequence), and no content: see there */
 	LEADERSHIP_WAN_CLAIM,  /* PUT of the object as last read, with uid, version and fence set */
 	LEADERSHIP_WAN_WRITE,  /* JSON Patch: tests, then fence.sequence and the current content */
 	LEADERSHIP_WAN_DELETE, /* of an immutable one, with preconditions uid and version */
@@ -63,8 +63,8 @@ struct leadership_request {
 	unsigned tests;
 	/*
 	 * Number of the content that is current now: see LEADERSHIP_EV_CONTENT. 0 with a
-	 * LEADERSHIP_WAN_CREATE if there was none since the Lease was acquired: what the caller
-	 * published before that may be older than what others published since.
+	 * LEADERSHIP_WAN_CREATE: it has no precondition, so that one of a former leader may land
+	 * after others have published; a write with the content follows it.
 	 */
 	uint64_t content;
 };

@@ -90,6 +90,8 @@ struct leadership {
 	bool baseline; /* a quorum read since by_quorum was set has shown a record */
 	struct api_lease cached;
 	bool cached_known;
+	bool lag_known; /* what follows counts, for the record's term */
+	int64_t lag_term, least_lag_ms;
 	struct api_lease observed; /* by quorum */
 	bool observed_known;
 	int64_t expiry_ms; /* of observed, with this pod's share of the spread */
@@ -100,7 +102,7 @@ struct leadership {
 	enum acquiring acquiring;
 
 	/* as its holder */
-	int64_t term, worked_term; /* the second: the last one it claimed under */
+	int64_t term, used_term; /* the second: the last one that it sent a claim for */
 	int64_t deadline_ms;
 	int64_t bump_to; /* P3: the term that the next renewal is to set; 0: none */
 	bool reread;     /* stored may be old: read before the next write */
@@ -111,17 +113,20 @@ struct leadership {
 	enum wan_known known;
 	struct api_fence fence;
 	char claimed_uid[MSG_UID_MAX]; /* of the object that this term's work is in */
-	struct api_fence lost_claim;   /* as it was sent; uid "": none whose end is not known */
-	int64_t spoiled_term;          /* somebody changed the numbers under it */
-	int64_t claimed_sequence;      /* the last one that I know to be stored by me */
-	unsigned failures, conflicts;  /* in a row */
-	bool refused;                  /* the last write was, with 422, */
-	int64_t refused_sequence;      /* when this was tested */
-	uint64_t content;              /* 0: none since it leads */
-	bool dirty;                    /* content is not known to be stored */
-	bool lost;                     /* a write whose end is not known */
-	bool lost_mixed;               /* several, with different contents */
-	int64_t lost_sequence;         /* that it would have set */
+	bool claim_lost; /* the end of a claim is not known, nor of a creation; it was for */
+	char claimed_version[API_VERSION_MAX];
+	int64_t lost_claim_sequence;  /* that it would have set */
+	int64_t spent_term;           /* it may have been claimed and changed: not again */
+	int64_t claimed_term;         /* in which claimed_uid was claimed, */
+	int64_t claimed_sequence;     /* and the last number there that I know to be mine */
+	unsigned failures, conflicts; /* in a row */
+	bool refused;                 /* the last write was, with 422, */
+	int64_t refused_sequence;     /* when this was tested */
+	uint64_t content;             /* 0: none since it leads */
+	bool dirty;                   /* content is not known to be stored */
+	bool lost;                    /* a write whose end is not known */
+	bool lost_mixed;              /* several, with different contents */
+	int64_t lost_sequence;        /* that it would have set */
 	uint64_t lost_content;
 };
 
@@ -170,7 +175,6 @@ void wan_answer(struct leadership *l, const struct leadership_event *ev,
 void wan_plan(struct leadership *l, struct leadership_actions *out);
 /* Is there something to send when due? */
 bool wan_wants(const struct leadership *l);
-bool wan_mine(const struct leadership *l);
 void wan_forget(struct leadership *l);
 
 /* leadership_words.c */

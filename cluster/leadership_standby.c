@@ -27,6 +27,20 @@ retry_period(struct leadership *l)
 	return leadership_jittered(l, l->config.retry_period_ms);
 }
 
+/*
+ * How long until the next read by quorum, while there is nothing to take. Many
+ * need not read more often than they do from the cache, since each reads again
+ * when the record expires, and one that is told of a release at once. But a
+ * record under my own name waits for nobody else.
+ */
+static int64_t
+quorum_period(struct leadership *l)
+{
+	if (l->exists && leadership_is_me(l, l->stored.holder))
+		return retry_period(l);
+	return cheap_period(l);
+}
+
 void
 standby_read_by_quorum(struct leadership *l, int64_t at_ms)
 {
@@ -83,6 +97,28 @@ standby_see(struct leadership *l, const struct api_lease *lease)
 	l->expiry_ms = l->now_ms + duration_of(l, lease) + leadership_spread(l);
 }
 
+/*
+ * Does the record look as if a renewal was due for long? Its time is of another
+ * host's clock, so it is measured against the least difference to it that was
+ * seen in this term, and is a hint, no more. In a large cluster one of the many
+ * sees it soon, long before anyone has read the same record twice.
+ */
+static bool
+is_overdue(struct leadership *l, const struct api_lease *lease)
+{
+	int64_t renewed = clock_parse_iso(lease->renew_time);
+	int64_t lag = l->now_ms - renewed;
+
+	if (renewed <= 0)
+		return false;
+	if (!l->lag_known || l->lag_term != lease->transitions || lag < l->least_lag_ms) {
+		l->lag_known = true;
+		l->lag_term = lease->transitions;
+		l->least_lag_ms = lag;
+	}
+	return lag - l->least_lag_ms > l->config.retry_period_ms * 3 / 2;
+}
+
 /* --- reads --------------------------------------------------------------------- */
 
 static void
@@ -128,7 +164,8 @@ read_cheaply(struct leadership *l, const struct leadership_event *ev)
 	l->cached = ev->lease;
 	l->cached_known = true;
 	show(l, &ev->lease);
-	if (again || ev->lease.holder[0] == '\0' || leadership_is_me(l, ev->lease.holder))
+	if (again || is_overdue(l, &ev->lease) || ev->lease.holder[0] == '\0' ||
+	    leadership_is_me(l, ev->lease.holder))
 		standby_read_by_quorum(l, l->now_ms);
 	else
 		l->lease.due_ms = l->now_ms + cheap_period(l);
@@ -154,7 +191,7 @@ read_by_quorum(struct leadership *l, const struct leadership_event *ev)
 		return;
 	}
 	if (ev->outcome != API_OK) {
-		failed(l, ev, retry_period(l));
+		failed(l, ev, quorum_period(l));
 		return;
 	}
 	settle(l, &ev->lease);
@@ -163,6 +200,9 @@ read_by_quorum(struct leadership *l, const struct leadership_event *ev)
 	    l->now_ms >= l->expiry_ms) {
 		acquire(l);
 	} else if (moved && l->baseline) {
+		/* alive: if it seemed overdue, a clock was set */
+		l->lag_known = false;
+		is_overdue(l, &ev->lease);
 		l->by_quorum = false;
 		l->cached = ev->lease;
 		l->cached_known = true;
@@ -170,15 +210,15 @@ read_by_quorum(struct leadership *l, const struct leadership_event *ev)
 		l->hint_ms = l->lease.due_ms;
 	} else {
 		l->baseline = true;
-		l->lease.due_ms = leadership_min(l->now_ms + retry_period(l), l->expiry_ms);
+		l->lease.due_ms = leadership_min(l->now_ms + quorum_period(l), l->expiry_ms);
 	}
 }
 
 /* --- to acquire ---------------------------------------------------------------- */
 
 /*
- * P1: greater than every number that was given before, as far as the Lease or
- * the ConfigMap still know it. A number out of bounds counts as none, and where
+ * P1: greater than every number that was given before, as far as the Lease, the
+ * ConfigMap or this process still know it. A number out of bounds counts as none, and where
  * the bounds leave no room above the epoch, the ConfigMap is made anew.
  */
 static int64_t
@@ -190,13 +230,16 @@ next_term(const struct leadership *l, int64_t epoch)
 		old = 0;
 	if (epoch >= MSG_EPOCH_MAX)
 		epoch = 0;
+	if (l->used_term < MSG_EPOCH_MAX)
+		old = leadership_max(old, l->used_term);
 	return leadership_max(old, epoch) + 1;
 }
 
 /*
  * My own record, whose answer was lost: the term stays if it is one that I asked
- * for. A term is worked in once: a write of the work before may land late, and
- * under the same numbers nobody could tell it from one of the work after.
+ * for. But one that was claimed is not held again: a claim or a write of the time
+ * before may land late, and under the same numbers nobody could tell it from one
+ * of the time after.
  */
 static bool
 keeps_term(const struct leadership *l, int64_t epoch)
@@ -204,7 +247,7 @@ keeps_term(const struct leadership *l, int64_t epoch)
 	int64_t term = l->stored.transitions;
 
 	if (!l->exists || !leadership_is_me(l, l->stored.holder) || term < 1 ||
-	    term > MSG_EPOCH_MAX || term != l->written.transitions || term == l->worked_term)
+	    term > MSG_EPOCH_MAX || term != l->written.transitions || term == l->used_term)
 		return false;
 	return epoch < term || (epoch == term && leadership_is_me(l, l->fence.holder));
 }
@@ -265,7 +308,7 @@ standby_epoch_known(struct leadership *l, const struct leadership_event *ev)
 		return;
 	}
 	standby_read_by_quorum(l, l->now_ms);
-	wait_for(l, ev, retry_period(l));
+	wait_for(l, ev, quorum_period(l));
 	l->lease_reason[0] = '\0';
 	words_wan_failed(l, ev->outcome);
 }

@@ -12,7 +12,7 @@ is_ours(const struct leadership *l, const struct api_fence *fence)
 	return fence->epoch == l->term && leadership_is_me(l, fence->holder);
 }
 
-bool
+static bool
 wan_mine(const struct leadership *l)
 {
 	return l->known == WAN_KNOWN && is_ours(l, &l->fence);
@@ -21,7 +21,13 @@ wan_mine(const struct leadership *l)
 static bool
 is_claimed(const struct leadership *l)
 {
-	return l->worked_term == l->term && strcmp(l->claimed_uid, l->fence.uid) == 0;
+	return l->claimed_term == l->term && strcmp(l->claimed_uid, l->fence.uid) == 0;
+}
+
+static bool
+is_spent(const struct leadership *l)
+{
+	return l->term > 0 && l->spent_term == l->term;
 }
 
 /*
@@ -33,26 +39,25 @@ is_claimed(const struct leadership *l)
 static bool
 exhausted(const struct leadership *l)
 {
-	return wan_mine(l) && (l->fence.sequence >= SEQUENCE_MAX || l->fence.sequence < 1 ||
-			       (is_claimed(l) && l->fence.sequence != l->claimed_sequence &&
-				l->fence.sequence != l->claimed_sequence + 1));
-}
-
-/* A claim whose answer was lost may have been stored, and changed by somebody since. */
-static bool
-is_spoiled(const struct leadership *l)
-{
-	return l->term > 0 && l->spoiled_term == l->term;
+	if (!wan_mine(l))
+		return false;
+	return is_spent(l) || l->fence.sequence >= SEQUENCE_MAX || l->fence.sequence < 1 ||
+	       (is_claimed(l) && l->fence.sequence != l->claimed_sequence &&
+		l->fence.sequence != l->claimed_sequence + 1);
 }
 
 /* P2's condition, or P3's: is a greater term needed first? */
 static bool
 needs_bump(const struct leadership *l)
 {
-	if (l->known != WAN_KNOWN)
-		return false;
-	return is_spoiled(l) ||
-	       ((exhausted(l) || !wan_mine(l)) && !P2_MAY_CLAIM(l->fence.epoch, l->term));
+	return l->known == WAN_KNOWN && (exhausted(l) || !wan_mine(l)) &&
+	       (is_spent(l) || !P2_MAY_CLAIM(l->fence.epoch, l->term));
+}
+
+static int64_t
+greater_term(const struct leadership *l)
+{
+	return leadership_max(l->fence.epoch, l->term) + 1;
 }
 
 /*
@@ -64,7 +69,7 @@ static bool
 must_be_made_anew(const struct leadership *l)
 {
 	return l->known == WAN_KNOWN &&
-	       (l->fence.immutable || (needs_bump(l) && l->fence.epoch >= MSG_EPOCH_MAX));
+	       (l->fence.immutable || (needs_bump(l) && greater_term(l) > MSG_EPOCH_MAX));
 }
 
 void
@@ -72,10 +77,10 @@ wan_forget(struct leadership *l)
 {
 	leadership_end_request(&l->wan);
 	l->known = WAN_UNKNOWN;
-	l->claimed_uid[0] = l->lost_claim.uid[0] = '\0';
+	l->claimed_uid[0] = '\0';
 	l->failures = l->conflicts = 0;
 	l->content = 0;
-	l->dirty = l->lost = l->refused = false;
+	l->dirty = l->lost = l->refused = l->claim_lost = false;
 }
 
 bool
@@ -113,8 +118,6 @@ send(struct leadership *l, enum leadership_request_kind kind, struct leadership_
 	struct leadership_request *r = &out->wan;
 
 	r->kind = kind;
-	if (kind == LEADERSHIP_WAN_CREATE || kind == LEADERSHIP_WAN_CLAIM)
-		l->worked_term = l->term;
 	if (kind == LEADERSHIP_WAN_CREATE) {
 		r->fence = own_fence(l, 1);
 	} else if (kind == LEADERSHIP_WAN_CLAIM || kind == LEADERSHIP_WAN_WRITE) {
@@ -126,7 +129,10 @@ send(struct leadership *l, enum leadership_request_kind kind, struct leadership_
 		r->tested = l->fence;
 	if (kind == LEADERSHIP_WAN_WRITE)
 		r->tests = P4_TESTS;
-	r->content = l->content;
+	if (kind == LEADERSHIP_WAN_CREATE || kind == LEADERSHIP_WAN_CLAIM)
+		l->used_term = l->term;
+	/* a create has no precondition: one that lands late must not bring old news */
+	r->content = kind == LEADERSHIP_WAN_CREATE ? 0 : l->content;
 	leadership_send(l, &l->wan, r);
 }
 
@@ -146,6 +152,7 @@ next_kind(const struct leadership *l)
 static void
 begin(struct leadership *l)
 {
+	l->claimed_term = l->term;
 	l->claimed_sequence = l->fence.sequence;
 	if (strcmp(l->claimed_uid, l->fence.uid) != 0) {
 		memcpy(l->claimed_uid, l->fence.uid, sizeof(l->claimed_uid));
@@ -163,14 +170,12 @@ wan_plan(struct leadership *l, struct leadership_actions *out)
 {
 	if (l->wan.sent.kind != LEADERSHIP_NONE)
 		return;
-	if (leadership_holds(l) && wan_mine(l) && !exhausted(l) && !is_spoiled(l))
+	if (leadership_holds(l) && wan_mine(l) && !exhausted(l))
 		begin(l);
 	if (leadership_holds(l) && needs_bump(l) && !must_be_made_anew(l)) {
-		int64_t next = leadership_max(l->fence.epoch, l->term) + 1;
-
-		if (l->bump_to != next)
+		if (l->bump_to != greater_term(l))
 			l->lease.due_ms = l->now_ms;
-		l->bump_to = next;
+		l->bump_to = greater_term(l);
 		return;
 	}
 	if (!wan_wants(l) || l->now_ms < l->wan.due_ms)
@@ -206,10 +211,11 @@ static void
 read_again(struct leadership *l, const struct leadership_event *ev)
 {
 	bool conflict = ev->outcome == API_CONFLICT || ev->outcome == API_EXISTS;
+	int64_t patience = leadership_min(ev->retry_after_ms, RETRY_AFTER_MAX_MS);
 
 	l->known = WAN_UNKNOWN;
 	if (conflict ? ++l->conflicts <= CONFLICTS_AT_ONCE : ++l->failures <= 1) {
-		l->wan.due_ms = l->now_ms;
+		l->wan.due_ms = l->now_ms + leadership_max(0, patience);
 		return;
 	}
 	l->failures += conflict;
@@ -248,7 +254,7 @@ stored(struct leadership *l, const struct leadership_request *sent,
 	l->wan.due_ms = l->now_ms;
 	l->wan_reason[0] = '\0';
 	begin(l);
-	if (sent->kind != LEADERSHIP_WAN_CLAIM && sent->content > 0)
+	if (sent->kind == LEADERSHIP_WAN_WRITE && sent->content > 0)
 		commit(l, sent->content, out);
 }
 
@@ -265,6 +271,17 @@ remember_lost(struct leadership *l, const struct leadership_request *sent)
 	l->lost = true;
 	l->lost_sequence = sent->fence.sequence;
 	l->lost_content = sent->content;
+}
+
+/* Was a claim of this term stored, and then changed by hand before I saw it? */
+static void
+compare_claim(struct leadership *l)
+{
+	bool stored = wan_mine(l) && l->fence.sequence == l->lost_claim_sequence;
+
+	if (l->claim_lost && !stored && strcmp(l->fence.version, l->claimed_version) != 0)
+		l->spent_term = l->term; /* its numbers may have been read */
+	l->claim_lost = false;
 }
 
 /* Nobody else writes under my epoch and name: the number moved, so it was stored. */
@@ -284,12 +301,15 @@ static void
 compare(struct leadership *l, const struct leadership_event *ev, struct leadership_actions *out)
 {
 	bool same_object = strcmp(l->claimed_uid, l->fence.uid) == 0;
+	/* one with another leader's name is his, whatever its epoch: after a loss of Lease and
+	 * ConfigMap the numbers start again, and I may be the stale one */
+	bool nobodys = l->fence.epoch == 0 || leadership_is_me(l, l->fence.holder);
 	bool unmoved = l->refused && l->fence.sequence == l->refused_sequence;
 
 	l->refused = false;
 	l->wan.due_ms = l->now_ms;
 	if (!wan_mine(l)) {
-		if (!same_object && P2_MAY_CLAIM(l->fence.epoch, l->term))
+		if (!same_object && nobodys && P2_MAY_CLAIM(l->fence.epoch, l->term))
 			return; /* made anew by somebody: claim it under the same term */
 		leadership_step_down(l);
 		words_wan(l, "was claimed or changed by somebody else");
@@ -302,29 +322,13 @@ compare(struct leadership *l, const struct leadership_event *ev, struct leadersh
 	}
 }
 
-/*
- * What became of a claim whose answer was lost: it is stored, or it can be stored
- * yet, or something else is. In the last case followers may have seen its numbers.
- */
-static void
-compare_claim(struct leadership *l)
-{
-	const struct api_fence *claim = &l->lost_claim;
-	bool same = strcmp(claim->uid, l->fence.uid) == 0;
-
-	if (claim->uid[0] == '\0' || (same && strcmp(claim->version, l->fence.version) == 0))
-		return;
-	if (same && !(wan_mine(l) && l->fence.sequence == claim->sequence))
-		l->spoiled_term = l->term;
-	l->lost_claim.uid[0] = '\0';
-}
-
 static void
 on_read(struct leadership *l, const struct leadership_event *ev, struct leadership_actions *out)
 {
 	if (ev->outcome == API_OK) {
 		l->known = WAN_KNOWN;
 		l->fence = ev->fence;
+		compare_claim(l);
 	} else if (ev->outcome == API_NOT_FOUND) {
 		l->known = WAN_ABSENT;
 		l->refused = false;
@@ -333,8 +337,6 @@ on_read(struct leadership *l, const struct leadership_event *ev, struct leadersh
 		standby_epoch_known(l, ev);
 		return;
 	}
-	if (ev->outcome == API_OK)
-		compare_claim(l);
 	if (ev->outcome == API_OK && l->role == LEADERSHIP_LEADING)
 		compare(l, ev, out);
 	else if (ev->outcome == API_OK || ev->outcome == API_NOT_FOUND)
@@ -372,10 +374,14 @@ on_written(struct leadership *l, const struct leadership_request *sent,
 		try_later(l, ev);
 		break;
 	default:
-		if (sent->kind == LEADERSHIP_WAN_WRITE)
+		if (sent->kind == LEADERSHIP_WAN_WRITE) {
 			remember_lost(l, sent);
-		if (sent->kind == LEADERSHIP_WAN_CLAIM)
-			l->lost_claim = sent->fence;
+		} else {
+			l->claim_lost = true;
+			l->lost_claim_sequence = sent->fence.sequence;
+			memcpy(l->claimed_version, sent->tested.version,
+			       sizeof(l->claimed_version));
+		}
 		words_wan_failed(l, ev->outcome);
 		read_again(l, ev);
 		break;

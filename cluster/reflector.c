@@ -6,7 +6,8 @@
 #include "common/mem.h"
 
 #define BACKOFF_FIRST_MS 800
-#define BACKOFF_MAX_MS 30000
+/* With its jitter 40 s: a follower has the news within a minute after an outage. */
+#define BACKOFF_MAX_MS 20000
 #define BACKOFF_RESET_MS 120000
 #define RETRY_AFTER_MAX_MS 300000
 #define LIST_TIMEOUT_MS 15000

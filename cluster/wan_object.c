@@ -169,8 +169,15 @@ read_family(struct reader *r, bool voted, enum address_family family, struct wan
 {
 	bool v6 = family == ADDRESS_IPV6;
 	struct msg_wan_family *f = msg_wan_family(&content->wan, family);
+	struct address voted_for = f->address;
 
 	f->address = address_of(r, v6 ? "current_ip6" : "current_ip", family);
+	/* a person's address must not be taken for one that a round has confirmed */
+	if (voted && voted_for.family != ADDRESS_NONE && !address_equal(&f->address, &voted_for)) {
+		refuse(r, v6 ? "current_ip6" : "current_ip");
+		f->address = (struct address){ .family = ADDRESS_NONE };
+		f->confirmed_at = 0;
+	}
 	f->detected_at = time_of(r, v6 ? "detected_at6" : "detected_at");
 	f->confirmed_age_ms = f->checked_age_ms = -1;
 	if (!voted && f->address.family != ADDRESS_NONE)

@@ -51,8 +51,13 @@ put_vote(struct buf *b, const struct msg_vote *v, size_t error_size)
 static void
 put_family(struct buf *b, const struct msg_wan_family *f, size_t error_size, size_t nvotes)
 {
+	char address[ADDRESS_TEXT_MAX];
+
 	buf_printf(b, "{\"wanted\":%s,\"state\":\"%s\"", f->wanted ? "true" : "false",
 		   msg_wan_state_name(f->state));
+	/* what these votes are about: current_ip may be edited by hand */
+	put_text(b, "address", address_format(&f->address, address, sizeof(address)),
+		 sizeof(address));
 	buf_printf(b, ",\"confirmed_at\":%lld,\"checked_at\":%lld",
 		   within(f->confirmed_at, MSG_TIME_MAX), within(f->checked_at, MSG_TIME_MAX));
 	buf_printf(b, ",\"asked\":%lld,\"answered\":%lld,\"agreed\":%lld,\"needed\":%lld",
@@ -187,9 +192,11 @@ get_votes(const cJSON *o, struct msg_wan_family *f)
 }
 
 static bool
-get_family(const cJSON *o, struct msg_wan_family *f)
+get_family(const cJSON *o, enum address_family family, struct msg_wan_family *f)
 {
-	return json_bool(o, "wanted", &f->wanted) && get_state(o, &f->state) &&
+	return (json_text(o, "address") == NULL ||
+		get_address(o, "address", family, &f->address)) &&
+	       json_bool(o, "wanted", &f->wanted) && get_state(o, &f->state) &&
 	       json_int(o, "confirmed_at", 0, MSG_TIME_MAX, &f->confirmed_at) &&
 	       json_int(o, "checked_at", 0, MSG_TIME_MAX, &f->checked_at) &&
 	       get_count(o, "asked", &f->asked) && get_count(o, "answered", &f->answered) &&
@@ -233,7 +240,7 @@ parse(const char *text, size_t max, bool votes, struct msg_wan *wan)
 		const char *name = address_family_name(families[n]);
 		struct msg_wan_family *f = msg_wan_family(copy, families[n]);
 
-		good = votes ? get_family(json_object(o, name), f)
+		good = votes ? get_family(json_object(o, name), families[n], f)
 			     : get_changes(json_array(o, name), families[n], f);
 	}
 	if (good)

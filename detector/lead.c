@@ -26,7 +26,7 @@ struct lead {
 	struct leader *leader;
 	char identity[MSG_HOLDER_MAX];
 
-	struct bus_publisher *peers; /* while it leads, and there is a key */
+	struct bus_publisher *peers; /* since it led first, and there was a key; else NULL */
 	struct peer_key key;
 	uint64_t counter; /* of what was sealed */
 	char place[WAN_PUBLISHER_MAX];
@@ -84,7 +84,8 @@ open_peers(struct lead *l)
 		return;
 	}
 	place_of(l->config->peers_host, l->config->peers_port, url, sizeof(url));
-	l->peers = bus_publisher_new_tcp(url, PEERS_MAX, &why);
+	if (l->peers == NULL)
+		l->peers = bus_publisher_new_tcp(url, PEERS_MAX, &why);
 	if (l->peers == NULL) {
 		set_trouble(l, why);
 		return;
@@ -93,22 +94,13 @@ open_peers(struct lead *l)
 	place_of(l->config->advertise, l->config->peers_port, l->place, sizeof(l->place));
 }
 
-static void
-close_peers(struct lead *l)
-{
-	bus_publisher_free(l->peers);
-	l->peers = NULL;
-	l->place[0] = '\0';
-	peer_key_clear(&l->key);
-}
-
 void
 lead_tell_peers(struct lead *l, const char *json)
 {
 	size_t len;
 	char *sealed;
 
-	if (l->peers == NULL)
+	if (l->peers == NULL || l->key.len == 0)
 		return;
 	sealed = peer_seal(&l->key, l->identity, ++l->counter, json, &len);
 	bus_publish_bytes(l->peers, sealed, len);
@@ -286,7 +278,8 @@ lead_close(struct lead *l)
 {
 	if (l == NULL)
 		return;
-	close_peers(l);
+	bus_publisher_free(l->peers);
+	peer_key_clear(&l->key);
 	watch_node(l, false);
 	events_free(l->events);
 	leader_free(l->leader);
@@ -335,11 +328,10 @@ lead_next(struct lead *l, int64_t now_ms)
 {
 	enum leader_news news = leader_next(l->leader);
 
-	if (news == LEADER_BEGAN && l->peers == NULL)
+	if (news == LEADER_BEGAN)
 		open_peers(l);
-	/* a release is still to be told to them */
-	if (news == LEADER_ENDED && leader_role(l->leader) != LEADERSHIP_RELEASING)
-		close_peers(l);
+	if (news == LEADER_ENDED)
+		l->place[0] = '\0';
 	if (news == LEADER_BEGAN)
 		metrics_add(l->metrics, METRIC_LEADER_CHANGES, 1, NULL, NULL, NULL);
 	if (news == LEADER_BEGAN || news == LEADER_ENDED) {

@@ -43,6 +43,7 @@
  */
 #define LOOK_MS 1000
 #define RETRY_MS 30000
+#define RETRY_TCP_MS 5000
 #define RECEIVE_BUDGET 64 /* messages in one pass: a flood must not starve the loop */
 /* Messages that wait for one subscriber: a whole state (each record has one) must fit. */
 #define QUEUE_LENGTH 256
@@ -53,6 +54,7 @@ struct bus_publisher {
 	nng_listener listener;
 	int probe;        /* see start_probe(); -1 while there is none */
 	int64_t probe_ms; /* until when it must be answered; CLOCK_NEVER: it was */
+	bool listening;   /* or it did: there may be connections */
 	int lock;         /* held as long as the path is ours; -1 with TCP */
 	unsigned max;     /* subscribers; 0: no limit */
 	atomic_uint pipes;
@@ -206,6 +208,7 @@ publisher_listen(struct bus_publisher *p)
 	    (rc = nng_pipe_notify(p->socket, NNG_PIPE_EV_ADD_POST, subscriber_changed, p)) == 0 &&
 	    (rc = nng_pipe_notify(p->socket, NNG_PIPE_EV_REM_POST, subscriber_changed, p)) == 0)
 		rc = listen_anew(p);
+	p->listening = rc == 0;
 	return rc;
 }
 
@@ -342,6 +345,12 @@ fail:
 	return NULL;
 }
 
+/*
+ * A socket that had a connection is not closed: if the other end goes at that moment,
+ * nng_close() of nng 1.5.2 may wait for ever, and the process with it. Closing a listener
+ * or a dialer ends its connections, and waits for nothing. So there is one socket for each
+ * purpose of a process, and what its callbacks use stays until the process ends.
+ */
 void
 bus_publisher_free(struct bus_publisher *p)
 {
@@ -350,15 +359,20 @@ bus_publisher_free(struct bus_publisher *p)
 	if (p == NULL)
 		return;
 	end_probe(p);
-	if (nng_socket_id(p->socket) > 0) {
+	if (p->listening) {
 		rest = p->sent_ms != 0 ? p->sent_ms + LINGER_MS - clock_now() : 0;
 		if (rest > 0)
 			nanosleep(&(struct timespec){ .tv_nsec = rest * 1000000 }, NULL);
+		nng_listener_close(p->listener);
+	} else if (nng_socket_id(p->socket) > 0) {
 		nng_close(p->socket);
 	}
-	close(p->wake);
 	if (p->lock >= 0)
 		close(p->lock); /* the file stays: removing it would race with the next holder */
+	p->lock = -1;
+	if (p->listening)
+		return;
+	close(p->wake);
 	free(p->url);
 	free(p);
 }
@@ -499,12 +513,25 @@ new_subscriber(char *url)
 }
 
 struct bus_subscriber *
-bus_subscriber_new_tcp(const char *url)
+bus_subscriber_new_tcp(void)
 {
-	struct bus_subscriber *s = new_subscriber(mem_strdup(url));
+	return new_subscriber(NULL);
+}
 
+void
+bus_subscriber_dial(struct bus_subscriber *s, const char *url)
+{
+	if (s->dialing)
+		nng_dialer_close(s->dialer);
+	s->dialing = false;
+	s->look_ms = s->retry_ms = CLOCK_NEVER;
+	free(s->url);
+	s->url = mem_strdup(url);
+	if (url == NULL)
+		return;
+	s->heard_ms = clock_now();
+	s->hopeful_ms = s->heard_ms + HOPEFUL_MS;
 	subscriber_dial(s);
-	return s;
 }
 
 struct bus_subscriber *
@@ -522,16 +549,17 @@ bus_subscriber_new(const char *dir, const char *name)
 	return s;
 }
 
+/* See bus_publisher_free(). */
 void
 bus_subscriber_free(struct bus_subscriber *s)
 {
 	if (s == NULL)
 		return;
 	nng_msg_free(s->msg);
-	nng_close(s->socket); /* no callback comes after it */
-	close(s->wake);
-	free(s->url);
-	free(s);
+	s->msg = NULL;
+	if (s->dialing)
+		nng_dialer_close(s->dialer);
+	s->dialing = false;
 }
 
 void
@@ -590,18 +618,21 @@ is_new_socket(struct bus_subscriber *s)
 static void
 become_patient(struct bus_subscriber *s, int64_t now_ms)
 {
-	is_new_socket(s);
+	bool local = strncmp(s->url, "ipc://", strlen("ipc://")) == 0;
+
+	if (local)
+		is_new_socket(s);
 	nng_dialer_close(s->dialer);
 	s->dialing = false;
-	s->look_ms = now_ms + LOOK_MS;
-	s->retry_ms = now_ms + RETRY_MS;
+	s->look_ms = now_ms + (local ? LOOK_MS : RETRY_TCP_MS);
+	s->retry_ms = now_ms + (local ? RETRY_MS : RETRY_TCP_MS);
 }
 
 static void
 look_for_publisher(struct bus_subscriber *s, int64_t now_ms)
 {
 	s->look_ms = now_ms + LOOK_MS;
-	if (!is_new_socket(s) && now_ms < s->retry_ms)
+	if (now_ms < s->retry_ms && !is_new_socket(s))
 		return;
 	s->hopeful_ms = now_ms + HOPEFUL_MS;
 	subscriber_dial(s);

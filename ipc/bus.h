@@ -35,7 +35,10 @@ struct bus_publisher *bus_publisher_new(const char *dir, const char *name, const
 struct bus_publisher *bus_publisher_new_tcp(const char *url, unsigned max, const char **why);
 /* How many subscribers are connected. */
 unsigned bus_subscribers(const struct bus_publisher *p);
-/* Lets the last messages out (50 ms at most), then closes. NULL is fine. */
+/*
+ * Lets the last messages out (50 ms at most), then ends all connections. Some memory and
+ * descriptors of nng stay until the process ends. NULL is fine.
+ */
 void bus_publisher_free(struct bus_publisher *p);
 /* Never blocks; a slow subscriber loses messages, and gets the state again later. */
 void bus_publish(struct bus_publisher *p, const char *json);
@@ -47,8 +50,14 @@ bool bus_due(struct bus_publisher *p, const struct pollset *set, int64_t now_ms)
 
 /* Dial DIR/NAME.sock, again and again until it is there. */
 struct bus_subscriber *bus_subscriber_new(const char *dir, const char *name);
-/* Dial a TCP address, which must be a literal one: nng would look up names in a thread. */
-struct bus_subscriber *bus_subscriber_new_tcp(const char *url);
+/* One that dials nothing until bus_subscriber_dial() says what: a TCP address. */
+struct bus_subscriber *bus_subscriber_new_tcp(void);
+/*
+ * Leave what was dialled, and dial url: "tcp://192.0.2.1:51340", a literal address, since nng
+ * would look up names in a thread; NULL: nothing.
+ */
+void bus_subscriber_dial(struct bus_subscriber *s, const char *url);
+/* Ends the connection; what is said above of nng holds here, too. NULL is fine. */
 void bus_subscriber_free(struct bus_subscriber *s);
 void bus_subscriber_prepare(struct bus_subscriber *s, struct pollset *set, int64_t now_ms);
 /*

@@ -42,6 +42,15 @@ publisher(void)
 	return p;
 }
 
+static struct bus_subscriber *
+subscriber(void)
+{
+	struct bus_subscriber *s = bus_subscriber_new_tcp();
+
+	bus_subscriber_dial(s, url);
+	return s;
+}
+
 /* One pass of a loop that holds both; sends what is due. */
 static void
 pass(struct bus_publisher *p, struct bus_subscriber *s, const char *text, size_t len)
@@ -76,7 +85,7 @@ expect(struct bus_publisher *p, struct bus_subscriber *s, const char *text, size
 START_TEST(the_largest_message_arrives_sealed)
 {
 	struct bus_publisher *p = publisher();
-	struct bus_subscriber *s = bus_subscriber_new_tcp(url);
+	struct bus_subscriber *s = subscriber();
 	struct peer_key key = { "0123456789abcdef", 16 };
 	char json[MSG_SIZE_MAX + 1], from[MSG_HOLDER_MAX], *sealed;
 	size_t len;
@@ -97,7 +106,7 @@ END_TEST
 START_TEST(a_publisher_that_comes_back_is_found)
 {
 	struct bus_publisher *p = publisher();
-	struct bus_subscriber *s = bus_subscriber_new_tcp(url);
+	struct bus_subscriber *s = subscriber();
 	int64_t until_ms = clock_now() + WAIT_MS;
 
 	expect(p, s, "one", 3);
@@ -120,11 +129,11 @@ START_TEST(more_subscribers_than_allowed_are_closed)
 	unsigned most = 0;
 
 	for (size_t i = 0; i < MOST; i++) {
-		s[i] = bus_subscriber_new_tcp(url);
+		s[i] = subscriber();
 		expect(p, s[i], "state", 5);
 	}
 	for (size_t i = MOST; i < MOST + 2; i++)
-		s[i] = bus_subscriber_new_tcp(url);
+		s[i] = subscriber();
 	until_ms = clock_now() + 1000;
 	while (clock_now() < until_ms) {
 		pass(p, s[MOST], "state", 5);
@@ -158,7 +167,7 @@ START_TEST(strangers_end_nothing)
 			send(fd, "GET / HTTP/1.1\r\n\r\n", 18, MSG_NOSIGNAL);
 		close(fd);
 	}
-	s = bus_subscriber_new_tcp(url);
+	s = subscriber();
 	expect(p, s, "well", 4);
 	bus_subscriber_free(s);
 	bus_publisher_free(p);

@@ -270,7 +270,7 @@ give_content(int i)
 {
 	struct leadership_event ev = { .type = LEADERSHIP_EV_CONTENT, .content = contents + 1 };
 
-	if (!chance(4) || now < nodes[i].paused_until || !leadership_active(nodes[i].machine, now))
+	if (now < nodes[i].paused_until || !leadership_active(nodes[i].machine, now))
 		return;
 	contents++;
 	step(i, &ev);
@@ -281,10 +281,19 @@ touch_wan(void)
 {
 	if (!api.wan_exists)
 		return;
-	if (chance(2))
+	switch (random() % 3) {
+	case 0:
 		api.wan_exists = false;
-	else
+		break;
+	case 1:
 		api.wan.immutable = true;
+		break;
+	default: /* garbage; only the Lease knows the numbers then */
+		api.wan.epoch = lease_is_touched ? api.wan.epoch : 0;
+		api.wan.sequence = 0;
+		api.wan.holder[0] = '\0';
+		break;
+	}
 	new_version(api.wan.version);
 }
 
@@ -387,7 +396,8 @@ run_until(int64_t end)
 				happen(i, LEADERSHIP_EV_TICK);
 		if (now == tick) {
 			api_sync_caches();
-			give_content((int)(random() % NODES));
+			if (chance(4))
+				give_content((int)(random() % NODES));
 			if (trouble())
 				cause_trouble();
 		}
@@ -426,6 +436,8 @@ check_recovery(void)
 	ck_assert_int_eq(count(LEADERSHIP_LEADING), 1);
 	ck_assert_int_eq(count(LEADERSHIP_STANDBY), NODES - 1);
 	committed = committed_count;
+	for (int i = 0; i < NODES; i++)
+		give_content(i);
 	run_until(now + 10000);
 	ck_assert_uint_gt(committed_count, committed);
 	for (int i = 0; i < NODES; i++)

@@ -234,19 +234,19 @@ START_TEST(grows_its_delays_up_to_a_limit)
 		happens(REFLECTOR_EV_TICK, API_OK, "");
 	}
 	ck_assert_int_eq(delays[0], 800);
-	for (int i = 1; i < 6; i++)
+	for (int i = 1; i < 5; i++)
 		ck_assert_int_eq(delays[i], delays[i - 1] * 2);
-	for (int i = 6; i < 12; i++)
-		ck_assert_int_eq(delays[i], 30000);
+	for (int i = 5; i < 12; i++)
+		ck_assert_int_eq(delays[i], 20000);
 	/* jitter of up to as much again */
-	step(REFLECTOR_EV_CLOSED, API_LOST, "", -1, 30000);
-	expect_delay(60000, 60000);
+	step(REFLECTOR_EV_CLOSED, API_LOST, "", -1, 20000);
+	expect_delay(40000, 40000);
 	step(REFLECTOR_EV_CLOSED, API_LOST, "", -1, 15000);
-	expect_delay(45000, 45000);
+	expect_delay(35000, 35000);
 	/* two minutes of peace, and it starts anew */
-	now += 119999 - 45000;
+	now += 119999 - 35000;
 	happens(REFLECTOR_EV_CLOSED, API_LOST, "");
-	expect_delay(30000, 30000);
+	expect_delay(20000, 20000);
 	now += 120000;
 	happens(REFLECTOR_EV_CLOSED, API_LOST, "");
 	expect_delay(800, 800);

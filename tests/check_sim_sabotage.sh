@@ -21,8 +21,8 @@ caught() {
 	echo "$program $*: $(echo "$said" | grep '^seed [0-9]')"
 }
 
-caught sim-p2 --seeds 1..100
+caught sim-p2 --seeds 1..500
 for program in sim-p4-tests sim-p4-sequence sim-deadline sim-read; do
-	caught $program --seeds 1..100
-	caught $program --seeds 1..4000 --no-hands
+	caught $program --seeds 1..2000
+	caught $program --seeds 1..40000 --no-hands
 done

@@ -158,6 +158,24 @@ START_TEST(what_is_written_is_read_again)
 }
 END_TEST
 
+START_TEST(an_address_edited_by_hand_is_none_that_a_round_confirmed)
+{
+	struct api_fence f;
+	struct wan_content c;
+	cJSON *o;
+
+	sample(&f, &c);
+	o = wan_object_new("esddns-wan-ip", &f, &c);
+	cJSON_ReplaceItemInObject(cJSON_GetObjectItem(o, "data"), "current_ip",
+				  cJSON_CreateString("198.51.100.9"));
+	read_object(o);
+	cJSON_Delete(o);
+	ck_assert_int_eq(content.wan.ipv4.address.family, ADDRESS_NONE);
+	ck_assert_int_eq(content.wan.ipv4.confirmed_at, 0);
+	ck_assert_ptr_nonnull(strstr(trouble, "current_ip"));
+}
+END_TEST
+
 /* Whatever the texts hold and however long they are, it can be read and sent on the bus. */
 START_TEST(any_content_survives_and_stays_small)
 {
@@ -574,6 +592,7 @@ main(void)
 	int failed;
 
 	tcase_add_test(tc, what_is_written_is_read_again);
+	tcase_add_test(tc, an_address_edited_by_hand_is_none_that_a_round_confirmed);
 	tcase_add_loop_test(tc, any_content_survives_and_stays_small, 0, 60);
 	tcase_add_loop_test(tc, a_record_is_read_as_it_was_written, 0, 20);
 	tcase_add_loop_test(tc, what_cannot_be_used_counts_as_absent_and_is_named, 0,

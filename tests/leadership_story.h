@@ -196,6 +196,49 @@ says(const char *part)
 		      "it says \"%s\", not \"%s\"", leadership_reason(machine), part);
 }
 
+static inline void
+free_machine(void)
+{
+	leadership_free(machine);
+	machine = NULL;
+}
+
+/* Tick at each deadline until something is sent; the time it took. */
+static inline int64_t
+until_sent(void)
+{
+	int64_t since = now;
+
+	do {
+		ck_assert_int_lt(leadership_next_deadline(machine), since + 100000);
+		now = leadership_next_deadline(machine);
+		tick();
+	} while (did.lease.kind == NONE && did.wan.kind == NONE);
+	return now - since;
+}
+
+/* Answer renewals as they come until the ConfigMap's lane sends something; the time it took. */
+static inline int64_t
+until_wan(void)
+{
+	int64_t since = now;
+
+	do {
+		ck_assert_int_lt(leadership_next_deadline(machine), since + 100000);
+		now = leadership_next_deadline(machine);
+		tick();
+		ck_assert(!did.ended);
+		if (did.lease.kind != NONE) {
+			struct leadership_request wan = did.wan;
+
+			lease_is(as_sent(&did.lease));
+			if (wan.kind != NONE)
+				did.wan = wan;
+		}
+	} while (did.wan.kind == NONE);
+	return now - since;
+}
+
 /* --- beginnings ----------------------------------------------------------------- */
 
 static inline void

@@ -187,8 +187,10 @@ answered(void *arg, const struct kube_result *result)
 	o->call = NULL;
 	if (result->outcome == API_OK && result->object == NULL) {
 		ev.outcome = API_FAILED;
+	} else if (result->outcome == API_OK &&
+		   !follower_saw(ws->follower, result->object, now_ms)) {
+		ev.outcome = API_CONFLICT;
 	} else if (result->outcome == API_OK) {
-		follower_saw(ws->follower, result->object, now_ms);
 		see_object(ws, now_ms);
 		ws->hooks.news(ws->arg);
 		view = view_of(o);

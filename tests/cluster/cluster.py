@@ -1,5 +1,7 @@
 """Several instances on one machine, against one control plane and one sandbox."""
 
+import contextlib
+
 import esddns
 import instance
 from gate import Gate
@@ -18,6 +20,7 @@ class Cluster:
         self.plane, self.box = plane, box
         self._key = peer_key
         self._gates = []
+        self._addresses = self._guests = 0
         self.all = []
         self._port = esddns.free_ports(1)[0]
 
@@ -45,6 +48,17 @@ class Cluster:
                              for i in others), "the others hear the leader", evidence=self.evidence)
         return [first, *others]
 
+    @contextlib.contextmanager
+    def guest(self):
+        """One more, not started yet, that has met no failure yet; it goes at the end."""
+        self._guests += 1
+        guest = self.start(10 + self._guests, start=False)
+        try:
+            yield guest
+        finally:
+            self.all.remove(guest)
+            guest.finish()
+
     def gandi_gate(self):
         """A gate to the provider, and the provider's settings for who goes through it."""
         gate = Gate(self.box.state["ports"]["https"])
@@ -61,6 +75,11 @@ class Cluster:
         found = wait_for(lambda: self.leaders(among), "one of them leads", limit, self.evidence)
         assert len(found) == 1
         return found[0]
+
+    def next_address(self):
+        """One that was never there: coming back to an old one is damped."""
+        self._addresses += 1
+        return f"198.20.1.{self._addresses}"
 
     def puts(self):
         return self.box.counts()["gandi.PUT"]

@@ -39,6 +39,7 @@ struct applied {
 /* The ConfigMap's address, from then on. */
 struct published {
 	int64_t from_us;
+	bool by_hand;
 	struct address address;
 };
 
@@ -47,6 +48,7 @@ struct checks {
 	struct numbers *numbers;
 	struct applied **applied;
 	struct address seen[SEEN_MAX];
+	int64_t seen_us[SEEN_MAX]; /* by a quorum, last */
 	size_t nseen;
 	struct published *history;
 	size_t nhistory, history_max;
@@ -102,18 +104,56 @@ checks_greatest_epoch(struct world *w)
 }
 
 bool
+checks_lease_was_touched(const struct world *w)
+{
+	return w->now_us < w->checks->hand_us + HAND_US;
+}
+
+bool
 checks_numbers_are_by_hand(struct world *w)
 {
 	return numbers_of(w, api_wan(w)->uid)->by_hand;
 }
 
-static bool
-was_seen(const struct checks *c, const struct address *a)
+/* When a quorum of sources saw it last; -1: never. */
+static int64_t
+seen_us(const struct checks *c, const struct address *a)
 {
 	for (size_t i = c->nseen; i-- > 0;)
 		if (address_equal(&c->seen[i], a))
-			return true;
-	return false;
+			return c->seen_us[i];
+	return -1;
+}
+
+/* What nodes published last, and since when; an object made anew may say it again. */
+static const struct published *
+last_published(const struct checks *c)
+{
+	const struct published *last = NULL;
+
+	for (size_t i = c->nhistory; i-- > 0;) {
+		const struct published *p = &c->history[i];
+
+		if (p->by_hand || p->address.family == ADDRESS_NONE)
+			continue;
+		if (last && !address_equal(&p->address, &last->address))
+			break;
+		last = p;
+	}
+	return last;
+}
+
+/* A node may publish another address only if it was seen since the present one was published. */
+static void
+check_address(struct world *w, const struct address *new, uint32_t by)
+{
+	const struct published *last = last_published(w->checks);
+	int64_t seen = seen_us(w->checks, new);
+
+	if (seen < 0)
+		checks_fail(w, "node %u publishes an address that no quorum saw", by);
+	else if (last && !address_equal(&last->address, new) && seen < last->from_us)
+		checks_fail(w, "node %u publishes an older address over a newer one", by);
 }
 
 static void
@@ -151,7 +191,7 @@ check_numbers(struct world *w, const struct numbers *n, const struct stored_wan 
 }
 
 static void
-add_history(struct world *w, const struct address *a)
+add_history(struct world *w, const struct address *a, bool by_hand)
 {
 	struct checks *c = w->checks;
 
@@ -164,7 +204,7 @@ add_history(struct world *w, const struct address *a)
 		c->history = more;
 		c->history_max = max;
 	}
-	c->history[c->nhistory++] = (struct published){ w->now_us, *a };
+	c->history[c->nhistory++] = (struct published){ w->now_us, by_hand, *a };
 }
 
 static void
@@ -194,19 +234,18 @@ checks_wan_stored(struct world *w, const struct stored_wan *before, const struct
 
 	if (w->trace)
 		tell_stored(w, after, by);
+	if (moved && by != API_HAND && new->family != ADDRESS_NONE) {
+		w->checks->changes++;
+		check_address(w, new, by);
+	}
 	if (moved)
-		add_history(w, new);
+		add_history(w, new, by == API_HAND);
 	if (!after->exists)
 		return;
 	n = numbers_of(w, after->uid);
 	if (by != API_HAND && (before->epoch != after->epoch ||
 			       before->sequence != after->sequence || before->uid != after->uid))
 		check_numbers(w, n, after, by);
-	if (by != API_HAND && moved && new->family != ADDRESS_NONE) {
-		w->checks->changes++;
-		if (!was_seen(w->checks, new))
-			checks_fail(w, "node %u publishes an address that no quorum saw", by);
-	}
 	remember(n, after, by == API_HAND);
 }
 
@@ -245,7 +284,7 @@ checks_activity(struct node *n)
 	if (until == w->checks->untils[n->index])
 		return;
 	w->checks->untils[n->index] = until;
-	if (until == 0 || !detector_is_active(n) || w->now_us < w->checks->hand_us + HAND_US)
+	if (until == 0 || !detector_is_active(n) || checks_lease_was_touched(w))
 		return;
 	for (size_t i = 0; i < w->nnodes; i++)
 		if (i != n->index && detector_is_active(&w->nodes[i]))
@@ -280,20 +319,32 @@ checks_applied(struct node *n, const char *uid, int64_t epoch, int64_t sequence)
 
 /* --- addresses and records ------------------------------------------------------------------- */
 
+static void
+note_seen(struct world *w, const struct address *a)
+{
+	struct checks *c = w->checks;
+	size_t i = 0;
+
+	while (i < c->nseen && !address_equal(&c->seen[i], a))
+		i++;
+	if (i == SEEN_MAX)
+		return;
+	c->seen[i] = *a;
+	c->seen_us[i] = w->now_us;
+	c->nseen += i == c->nseen;
+}
+
 void
 checks_round_ended(struct world *w, const struct ballot *ballots)
 {
-	struct checks *c = w->checks;
-
 	for (unsigned i = 0; i < SOURCES; i++) {
 		unsigned votes = 0;
 
 		for (unsigned k = 0; k < SOURCES; k++)
 			votes += ballots[i].answer.family != ADDRESS_NONE &&
 				 address_equal(&ballots[i].answer, &ballots[k].answer);
-		if (votes >= SOURCES_QUORUM && !was_seen(c, &ballots[i].answer) &&
-		    c->nseen < SEEN_MAX)
-			c->seen[c->nseen++] = ballots[i].answer;
+		if (votes >= SOURCES_QUORUM)
+			note_seen(w, &ballots[i].answer);
 	}
 }
 
@@ -318,7 +369,7 @@ checks_write_sent(struct node *n, unsigned record, const struct address *value)
 
 	address_format(value, text, sizeof(text));
 	TRACE(w, "node %u: sends PUT of record %u, %s", n->index, record, text);
-	if (!was_seen(w->checks, value))
+	if (seen_us(w->checks, value) < 0)
 		checks_fail(w, "node %u writes %s into a record: no quorum saw it", n->index, text);
 	else if (until < 0 || until + IN_FLIGHT_US < w->now_us)
 		checks_fail(w,
@@ -415,11 +466,21 @@ checks_calm(struct world *w)
 {
 	uint64_t rounds = (uint64_t)(w->now_us / (SIM_INTERVAL_MS * MILLISECOND)) + 1;
 	uint64_t reads = SIM_RECORDS * (2 * w->checks->changes + 2 * rounds);
+	/*
+	 * Standbys: N / 30 + 2 a second; the leader: a renewal in 2 s. A start takes ten for
+	 * each node, a round one write and the reports, a change those and the claims.
+	 */
+	uint64_t requests = (w->nnodes / 30 + 3) * (uint64_t)(w->now_us / SECOND) + 10 * w->nnodes +
+			    (1 + 4 * SIM_RECORDS) * (rounds + w->checks->changes);
 
 	for (unsigned i = 0; i < SIM_RECORDS; i++)
 		if (gandi_record(w, i)->puts > w->checks->changes)
 			checks_fail(w, "without faults: %u PUTs of record %u for %u changes",
 				    gandi_record(w, i)->puts, i, w->checks->changes);
+	if (api_requests(w) > requests)
+		checks_fail(w, "without faults: %llu requests at the API server in %llu s",
+			    (unsigned long long)api_requests(w),
+			    (unsigned long long)(w->now_us / SECOND));
 	if (gandi_reads(w) > reads)
 		checks_fail(w,
 			    "without faults: %llu reads at the provider for %u changes in %llu s",

@@ -9,8 +9,13 @@
 #include "detector/agreement.h"
 #include "tests/sim/api_model.h"
 
-/* After the last fault, everything is right within this. */
-#define CHECKS_BOUND_US (120 * SECOND)
+/*
+ * After the last fault, everything is right within this: a watch may wait for the
+ * longest backoff and its jitter (60 s); only then may its node write, and if its
+ * check came before, the next one is an interval later (60 s here). The rest is
+ * for an election and for requests.
+ */
+#define CHECKS_BOUND_US (150 * SECOND)
 
 struct node;
 
@@ -24,6 +29,8 @@ void checks_wan_stored(struct world *w, const struct stored_wan *before,
 		       const struct stored_wan *after, uint32_t by);
 /* The greatest that the ConfigMap of today ever had. */
 int64_t checks_greatest_epoch(struct world *w);
+/* Did a person touch the Lease lately, so that two nodes may think they lead? */
+bool checks_lease_was_touched(const struct world *w);
 /* Were the greatest numbers that it has had set by a person? */
 bool checks_numbers_are_by_hand(struct world *w);
 /* A node is about to do what only a leader may (I6). */

@@ -71,7 +71,7 @@ set_timer(struct node *n)
 	if (n->timer_us > n->w->now_us && n->timer_us <= at_us)
 		return; /* an earlier one is set, and sets the next */
 	n->timer_us = at_us;
-	world_at(n->w, at_us, tick, n, n->life);
+	world_at(n->w, at_us, tick, n, ++n->timer);
 }
 
 static void
@@ -118,16 +118,21 @@ check_for_spin(struct node *n)
 		n->ticks = 0;
 	n->last_tick_ms = now_ms;
 	if (++n->ticks > SPIN)
-		checks_fail(n->w, "node %u spins: its deadline does not move", n->index);
+		checks_fail(n->w,
+			    "node %u spins: a deadline does not move (in ms from now: detector "
+			    "%lld, updater %lld, peers %lld)",
+			    n->index, (long long)(detector_deadline(n) - now_ms),
+			    (long long)(updater_deadline(n) - now_ms),
+			    (long long)(peers_deadline(n) - now_ms));
 }
 
 static void
-tick(struct world *w, void *arg, uint64_t life)
+tick(struct world *w, void *arg, uint64_t number)
 {
 	struct node *n = arg;
 
 	(void)w;
-	if (n->life != life || !n->alive || n->paused)
+	if (n->timer != number || !n->alive || n->paused)
 		return;
 	n->timer_us = -1;
 	check_for_spin(n);

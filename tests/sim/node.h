@@ -87,7 +87,6 @@ struct record_part {
 	struct writer writer;
 	struct gandi_call *call;
 	struct api_call *api_call;
-	const char *answered; /* the key's text as a request of one's own showed it last */
 };
 
 struct updater_part {
@@ -119,7 +118,8 @@ struct node {
 	uint32_t index, life;
 	bool alive, paused, stopping;
 	int64_t ppm, offset_ms, wall_offset_ms;
-	int64_t timer_us; /* the earliest that is set */
+	int64_t timer_us; /* when the timer comes that is set; -1: none is */
+	uint64_t timer;   /* its number; earlier ones are void */
 	int64_t last_tick_ms;
 	unsigned ticks; /* at last_tick_ms */
 	char identity[MSG_HOLDER_MAX], name[24];

@@ -116,13 +116,13 @@ start_round(struct node *n)
 
 /* There is something to publish: a new address, or a round that confirmed the old one. */
 static void
-tell_content(struct node *n)
+tell_content(struct node *n, int64_t confirmed_ms)
 {
 	struct detector_part *d = &n->detector;
 	struct content *c = &d->contents[++d->content % SIM_CONTENTS];
 
 	d->news.followers = n->peer.accepted + 1;
-	*c = (struct content){ d->news, node_now(n) };
+	*c = (struct content){ d->news, confirmed_ms };
 	detector_step(n, &(struct leadership_event){ .type = LEADERSHIP_EV_CONTENT,
 						     .content = d->content });
 }
@@ -158,7 +158,7 @@ rounds_tell(struct node *n, enum rounds_event_type type, const struct address *a
 		d->news.confirmed = d->news.address;
 	}
 	if (act.publish || act.confirmed)
-		tell_content(n);
+		tell_content(n, act.confirmed ? node_now(n) : PLAN_NEVER);
 }
 
 static void
@@ -217,19 +217,21 @@ publish(struct node *n, const struct api_fence *fence, const struct content *c)
 	peers_publish(n);
 }
 
+/* The first thing that a new leader writes is where it can be heard. */
 static void
 begin(struct node *n, const struct api_fence *fence)
 {
 	struct detector_part *d = &n->detector;
-	struct content claimed = { d->read_wan->news, PLAN_NEVER };
 
 	TRACE(n->w, "node %u: leads in epoch %lld", n->index, (long long)fence->epoch);
 	d->active = true;
 	d->listening = true;
 	d->news = d->read_wan->news;
+	if (!address_equal(&d->news.address, &d->news.confirmed))
+		d->news.address = (struct address){ ADDRESS_NONE }; /* by hand: counts as absent */
 	d->news.publisher = (int)n->index;
 	rounds_init(&d->rounds, &limits, &d->news.address, node_now(n));
-	publish(n, fence, &claimed);
+	tell_content(n, PLAN_NEVER);
 }
 
 static void
@@ -356,12 +358,13 @@ choose_news(struct node *n, const struct leadership_request *r, struct api_call 
 {
 	struct detector_part *d = &n->detector;
 
-	call->has_news = true;
+	/* a claim leaves it as last read */
+	call->has_news = r->kind != LEADERSHIP_WAN_CLAIM;
 	if (r->content > 0)
-		call->news = d->contents[r->content % SIM_CONTENTS].news;
-	else if (r->kind == LEADERSHIP_WAN_CLAIM)
-		call->news = d->read_wan->news; /* as last read */
-	call->news.publisher = (int)n->index;
+		call->news = d->contents[d->content % SIM_CONTENTS].news;
+	else
+		call->news.publisher =
+			-1; /* what was known before may be older than what was lost */
 }
 
 static void
@@ -415,9 +418,8 @@ detector_step(struct node *n, struct leadership_event *ev)
 		start_lease(n, &act.lease);
 	if (act.wan.kind != LEADERSHIP_NONE)
 		start_wan(n, &act.wan);
-	if (act.began)
-		begin(n, &act.fence);
-	if (act.committed > 0 && detector_is_active(n))
+	/* what is newer is on its way, and told then */
+	if (act.committed > 0 && act.committed == d->content && detector_is_active(n))
 		publish(n, &act.fence, &d->contents[act.committed % SIM_CONTENTS]);
 	if (act.released)
 		peers_announce_release(n, leadership_term(d->leadership));
@@ -426,6 +428,8 @@ detector_step(struct node *n, struct leadership_event *ev)
 		world_at(n->w, n->w->now_us + LINGER_US, end_process, n, n->life);
 	if (act.began || act.ended)
 		updater_look_at_leadership(n);
+	if (act.began)
+		begin(n, &act.fence);
 }
 
 void

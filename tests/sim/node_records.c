@@ -47,9 +47,16 @@ ask_provider(struct node *n, unsigned i, bool is_write)
 static enum writer_said
 what_plan_says(const struct plan *p)
 {
-	if (p->failure.count > 0)
-		return p->failure.outcome == PROVIDER_ATTENTION ? WRITER_ATTENTION : WRITER_FAILED;
-	return p->verdict == PLAN_MATCHES ? WRITER_IN_SYNC : WRITER_LEFT;
+	switch (plan_state(p)) {
+	case MSG_RECORD_IN_SYNC:
+		return WRITER_IN_SYNC;
+	case MSG_RECORD_RETRYING:
+		return WRITER_FAILED;
+	case MSG_RECORD_ATTENTION:
+		return WRITER_ATTENTION;
+	default:
+		return WRITER_LEFT;
+	}
 }
 
 static void
@@ -141,27 +148,23 @@ hear_api(struct world *w, struct node *n, struct exchange *x)
 	u->records[i].api_call = NULL;
 	if (ev.outcome == API_LOST)
 		u->server = (unsigned)chance_below(w, API_SERVERS);
-	if (ev.outcome == API_OK) {
-		records_confirm(n, s);
+	if (ev.outcome == API_OK && !updater_knows(n, s)) {
+		ev.outcome = API_CONFLICT;
+	} else if (ev.outcome == API_OK) {
+		updater_see(n, s);
 		view = view_of(n, i, s);
 		ev.view = &view;
-		u->records[i].answered = s->records[i].raw;
 	}
 	step_writer(n, i, &ev);
 }
 
-/* The text with this stamp: as the watch, or an answer, showed it. */
+/* The text with this stamp; one that was not read last would fail its test. */
 static const char *
 text_of(const struct node *n, unsigned i, uint64_t stamp)
 {
-	const struct updater_part *u = &n->updater;
-	const char *shown = u->object ? u->object->records[i].raw : NULL;
+	const struct stored_wan *s = n->updater.object;
 
-	if (writer_stamp(shown) == stamp)
-		return shown;
-	if (writer_stamp(u->records[i].answered) == stamp)
-		return u->records[i].answered;
-	return "unknown";
+	return s && writer_stamp(s->records[i].raw) == stamp ? s->records[i].raw : "unknown";
 }
 
 static void
@@ -185,31 +188,17 @@ ask_api(struct node *n, unsigned i, const struct writer_actions *act)
 		call->tests = LEADERSHIP_TEST_UID;
 		if (claim)
 			call->tests |= LEADERSHIP_TEST_EPOCH | LEADERSHIP_TEST_SEQUENCE;
-		/* that a key is absent cannot be tested everywhere */
-		c->test_old = act->old_stamp != 0 || n->w->seed % 2 == 0;
+		c->test_old = true;
 		c->old = act->old_stamp ? text_of(n, i, act->old_stamp) : NULL;
 		c->set = true;
-		c->record.value = claim ? act->value : r->writer.report.value;
+		c->record.value = claim ? act->value : r->plan.wanted;
 		c->record.pending = claim;
-		c->record.in_sync = !claim && r->writer.report.in_sync;
-		c->record.attention = !claim && r->writer.report.attention;
+		c->record.in_sync = !claim && r->plan.verdict == PLAN_MATCHES;
+		c->record.attention = !claim && plan_state(&r->plan) == MSG_RECORD_ATTENTION;
 		c->record.checked_at = node_wall(n);
 		mem_copy_text(c->record.by, sizeof(c->record.by), n->name);
 	}
 	node_send(n, &call->x, act->timeout_ms, hear_api);
-}
-
-static void
-check_record(struct node *n, unsigned i)
-{
-	struct record_part *r = &n->updater.records[i];
-
-	if (r->plan.phase != PLAN_IDLE)
-		return;
-	plan_set_passive(&r->plan, false);
-	record_step_plan(n, i, &(struct plan_event){ .kind = PLAN_EV_CHECK });
-	record_step_plan(n, i, &(struct plan_event){ .kind = PLAN_EV_TICK });
-	plan_set_passive(&r->plan, !writer_active(&r->writer));
 }
 
 static void
@@ -238,7 +227,7 @@ step_writer(struct node *n, unsigned i, struct writer_event *ev)
 						       .sentence = act.sentence });
 	}
 	if (act.run)
-		check_record(n, i);
+		record_step_plan(n, i, &(struct plan_event){ .kind = PLAN_EV_CHECK });
 }
 
 void

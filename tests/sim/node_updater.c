@@ -24,8 +24,7 @@ tell_news(struct node *n)
 
 	if (u->shown.epoch == 0)
 		return;
-	if (address_equal(&u->confirmation.address, &ev.address))
-		ev.confirmed_ms = confirmation_ms(&u->confirmation);
+	ev.confirmed_ms = confirmation_ms(&u->confirmation);
 	for (unsigned i = 0; i < SIM_RECORDS; i++)
 		record_step_plan(n, i, &ev);
 }
@@ -69,8 +68,8 @@ updater_hear(struct node *n, const struct wan_state *state, bool own)
 
 /* --- the object ------------------------------------------------------------------------------ */
 
-static void
-see_object(struct node *n, const struct stored_wan *s)
+void
+updater_see(struct node *n, const struct stored_wan *s)
 {
 	struct updater_part *u = &n->updater;
 	struct wan_state state = { .news = s->news };
@@ -92,6 +91,18 @@ see_object(struct node *n, const struct stored_wan *s)
 						     .followers = s->news.followers });
 }
 
+bool
+updater_knows(struct node *n, const struct stored_wan *s)
+{
+	struct api_fence f;
+
+	stored_wan_fence(s, &f);
+	if (strcmp(f.uid, n->updater.follow.uid) == 0)
+		return true;
+	step_reflector(n, &(struct reflector_event){ .type = REFLECTOR_EV_READ_NOW });
+	return false;
+}
+
 static void
 hear_list(struct world *w, struct node *n, struct exchange *x)
 {
@@ -105,7 +116,7 @@ hear_list(struct world *w, struct node *n, struct exchange *x)
 		n->updater.server = (unsigned)chance_below(w, API_SERVERS);
 	if (ev.outcome == API_OK) {
 		snprintf(ev.version, sizeof(ev.version), "%lld", (long long)call->found_version);
-		see_object(n, call->found_wan);
+		updater_see(n, call->found_wan);
 	}
 	step_reflector(n, &ev);
 }
@@ -129,7 +140,7 @@ node_hear_watch(struct world *w, struct node *n, const struct watch_news *news)
 			u->server = (unsigned)chance_below(w, API_SERVERS);
 	}
 	if (news->type == REFLECTOR_EV_CHANGED)
-		see_object(n, news->wan);
+		updater_see(n, news->wan);
 	step_reflector(n, &ev);
 }
 
