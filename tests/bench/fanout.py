@@ -9,6 +9,7 @@ import subprocess
 import time
 
 import esddns
+import procfs
 
 from clusterrig import built
 from controlplane import ADMIN, NAMESPACE, PATCHES, die_with_parent
@@ -16,7 +17,7 @@ from figures import Figure
 from waiting import wait_for
 
 PATIENCE = 120
-EACH = 100              # followers in a process
+EACH = 25              # followers in a process
 LIMIT_MS = 100
 PAUSE_SECONDS = 1       # from one news to the next
 LAST_SECONDS = 3        # for the last one to arrive
@@ -32,7 +33,10 @@ def _start(*arguments):
 
 @contextlib.contextmanager
 def _crowd(count, *arguments):
-    """Processes with that many followers in all, ready; yields a function for what they saw."""
+    """
+    Processes with that many followers in all, ready; yields two functions: for the time that
+    they have had on a core, in seconds, and for what they saw, at the end.
+    """
     processes = []
     for first in range(0, count, EACH):
         processes.append(_start(*arguments, min(EACH, count - first)))
@@ -48,7 +52,7 @@ def _crowd(count, *arguments):
         for process in processes:
             line = process.stdout.readline()
             assert line == "ready\n", f"followers ended: {line}"
-        yield tell
+        yield lambda: sum(procfs.core_seconds(p.pid) for p in processes), tell
     finally:
         for process in processes:
             process.kill()
@@ -118,21 +122,26 @@ def _watch(bench, count, news):
     sent, committed = {}, {}
     server = f"https://127.0.0.1:{bench.plane.port}"
     writer = Writer(bench.plane)
-    with _crowd(count, "watch", server, bench.service_account()) as tell:
+    with _crowd(count, "watch", server, bench.service_account()) as (cores, tell):
         time.sleep(2 * PAUSE_SECONDS)
         bench.quiet()
+        ours, servers = cores(), procfs.core_seconds(bench.plane.apiserver_pid)
         for _ in range(news):
             sequence += 1
             sent[sequence], committed[sequence] = writer.write(sequence)
             time.sleep(PAUSE_SECONDS)
         time.sleep(LAST_SECONDS)
+        ours = (cores() - ours) / news * 1000
+        servers = (procfs.core_seconds(bench.plane.apiserver_pid) - servers) / news * 1000
         told = tell()
     writer.close()
     since_sent, lost = _delays(told, sent, count)
     since_commit, _ = _delays(told, committed, count)
     return [*_figures("watch, since the commit's answer", since_commit),
             *_figures("watch, since the PATCH was sent", since_sent, None,
-                      f"an object of {size} bytes; {lost} were late or lost; {bench.load}")]
+                      f"an object of {size} bytes; {lost} were late or lost; {bench.load}"),
+            Figure("CPU of the API server for one news", servers, "ms"),
+            Figure("CPU of all followers for one news", ours, "ms")]
 
 
 # --- the publisher --------------------------------------------------------------------------
@@ -151,7 +160,7 @@ def _hear(bench, count, news):
     sent = {}
     try:
         _ask(publisher, "?")
-        with _crowd(count, "hear", url, bench.peer_key) as tell:
+        with _crowd(count, "hear", url, bench.peer_key) as (_, tell):
             wait_for(lambda: _ask(publisher, "?")[0] == count, "all are connected", PATIENCE)
             time.sleep(2 * PAUSE_SECONDS)
             bench.quiet()

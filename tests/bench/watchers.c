@@ -200,8 +200,10 @@ hear(struct crowd *c, const char *url, const struct peer_key *key)
 	struct pollset set;
 	bool all;
 
-	for (unsigned i = 0; i < c->n; i++)
-		c->followers[i].peer = bus_subscriber_new_tcp(url);
+	for (unsigned i = 0; i < c->n; i++) {
+		c->followers[i].peer = bus_subscriber_new_tcp();
+		bus_subscriber_dial(c->followers[i].peer, url);
+	}
 	do {
 		pollset_reset(&set);
 		pollset_add(&set, STDIN_FILENO, POLLIN);
