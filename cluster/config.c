@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/utsname.h>
 
 #include "common/json.h"
 #include "common/mem.h"
@@ -119,6 +120,20 @@ cluster_config_free(struct cluster_config *c)
 	free(c->advertise);
 	free(c->key_file);
 	free(c);
+}
+
+char *
+cluster_agent(const char *unit, const char *version)
+{
+	struct utsname name;
+	const char *machine = uname(&name) == 0 ? name.machine : "unknown";
+
+	/* Go's names of the two that are common */
+	if (strcmp(machine, "x86_64") == 0)
+		machine = "amd64";
+	else if (strcmp(machine, "aarch64") == 0)
+		machine = "arm64";
+	return mem_printf("%s/%s (linux/%s)", unit, version, machine);
 }
 
 void

@@ -29,6 +29,9 @@ struct cluster_config {
 struct cluster_config *cluster_config_read(const cJSON *part, const char **why);
 void cluster_config_free(struct cluster_config *c);
 
+/* A User-Agent as Kubernetes' own clients have it: "UNIT/VERSION (linux/amd64)"; free() it. */
+char *cluster_agent(const char *unit, const char *version);
+
 /*
  * "HOST_UUID": an identity that no other process has, not even an earlier one of the
  * same pod; size MSG_HOLDER_MAX. And its node or host, for people: what stands before

@@ -16,6 +16,7 @@
 #define NOT_YET INT64_MIN
 /* Reads that messages from peers ask for are at least this far apart. */
 #define HURRIED_READ_MS 1000
+#define KEY_EVERY_MS 10000
 
 struct follower {
 	const struct cluster_config *config;
@@ -40,6 +41,8 @@ struct follower {
 	int64_t stored_confirmed_ms[ADDRESS_FAMILY__MAX];
 
 	struct peer_key key;
+	char key_trouble[MSG_REASON_MAX];
+	int64_t key_ms; /* not read again before, for a message that it does not open */
 	struct peer_guard guard;
 	struct bus_subscriber *peer; /* to the leader's publisher; NULL: there was none yet */
 	char place[WAN_PUBLISHER_MAX];
@@ -138,15 +141,31 @@ is_literal(const char *place)
 	return address_parse_text(text, &address);
 }
 
+/* A Secret may come late, or be replaced: the file is read again when that may be so. */
+static void
+read_key(struct follower *f)
+{
+	const char *why = "", *file = f->config->key_file;
+
+	if (file == NULL || peer_key_read(file, &f->key, &why) || strcmp(why, f->key_trouble) == 0)
+		return;
+	log_warn("peers are not heard; the ConfigMap alone carries the news", LOG_S("reason", why));
+	mem_copy_text(f->key_trouble, sizeof(f->key_trouble), why);
+}
+
 static void
 follow_publisher(struct follower *f)
 {
-	const char *place =
-		f->key.len > 0 && is_literal(f->content.publisher) ? f->content.publisher : "";
+	const char *place = is_literal(f->content.publisher) ? f->content.publisher : "";
 
 	if (strcmp(place, f->place) == 0)
 		return;
+	read_key(f);
+	if (f->key.len == 0)
+		place = "";
 	mem_copy_text(f->place, sizeof(f->place), place);
+	if (f->peer == NULL && place[0] == '\0')
+		return;
 	if (f->peer == NULL)
 		f->peer = bus_subscriber_new_tcp();
 	bus_subscriber_dial(f->peer, place[0] != '\0' ? place : NULL);
@@ -175,6 +194,15 @@ hear_wan(struct follower *f, const struct msg_wan *wan, int64_t now_ms)
 }
 
 static void
+read_key_again(struct follower *f, int64_t now_ms)
+{
+	if (now_ms < f->key_ms)
+		return;
+	f->key_ms = now_ms + KEY_EVERY_MS;
+	read_key(f);
+}
+
+static void
 hear_peer(struct follower *f, int64_t now_ms)
 {
 	const char *text, *json, *reason;
@@ -187,6 +215,7 @@ hear_peer(struct follower *f, int64_t now_ms)
 	while ((text = bus_receive(f->peer, &len)) != NULL) {
 		if (!peer_open(&f->guard, &f->key, text, len, &json, &json_len, &reason)) {
 			drop(f, reason, now_ms);
+			read_key_again(f, now_ms);
 			continue;
 		}
 		if (msg_decode(json, json_len, &m, &reason) != 0) {
@@ -304,7 +333,6 @@ struct follower *
 follower_new(const struct cluster_config *config, struct kube *kube, struct metrics *metrics)
 {
 	struct follower *f = mem_new(1, sizeof(*f));
-	const char *why;
 
 	f->config = config;
 	f->kube = kube;
@@ -316,9 +344,6 @@ follower_new(const struct cluster_config *config, struct kube *kube, struct metr
 		f->confirmed_ms[a] = f->checked_ms[a] = f->stored_confirmed_ms[a] = NOT_YET;
 	if (config->key_file == NULL)
 		log_info("without a peer key the ConfigMap alone carries the news");
-	else if (!peer_key_read(config->key_file, &f->key, &why))
-		log_warn("peers are not heard; the ConfigMap alone carries the news",
-			 LOG_S("reason", why));
 	f->watcher = watcher_new(kube, KUBE_CONFIGMAPS, config->configmap, seen, f);
 	return f;
 }

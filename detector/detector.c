@@ -417,6 +417,10 @@ reload(struct detector *d, int64_t now_ms)
 		log_warn("runtime_dir and state_dir stay as they are until the next start");
 	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++)
 		watch_cancel(&d->watches[f]);
+	/* how the cluster is reached is kept until the next start */
+	cluster_config_free(config->cluster);
+	config->cluster = d->config->cluster;
+	d->config->cluster = NULL;
 	detector_config_free(d->config);
 	d->config = config;
 	publisher_reload(d->publisher, config);
@@ -501,7 +505,7 @@ start(struct detector *d)
 		d->status = DETECTOR_EXIT_PROTOCOL;
 		return false;
 	}
-	d->user_agent = mem_printf("esddns-detector/%s", d->config->version);
+	d->user_agent = cluster_agent("esddns-detector", d->config->version);
 	d->resolver = resolver_new();
 	d->http = http_new(d->resolver, d->user_agent);
 	d->publisher = publisher_open(d->config, d->http, &why);

@@ -260,7 +260,15 @@ static void
 check_peers(struct config_loading *load)
 {
 	const char *key_file = load->config->cluster.peers.key_file;
+	const char *advertise = load->config->cluster.peers.advertise;
+	struct address address;
 
+	if (advertise != NULL && !address_parse_text(advertise, &address) &&
+	    config_sound(load, "cluster", "peers"))
+		config_error_at(load, "cluster.peers.advertise",
+				"must be an address that other nodes reach this one at, not a "
+				"name and without a port: '%s'",
+				advertise);
 	/* a Secret may come later, and the ConfigMap carries the news meanwhile */
 	if (key_file != NULL && config_sound(load, "cluster", "peers") &&
 	    access(key_file, R_OK) != 0)

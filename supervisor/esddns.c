@@ -52,6 +52,8 @@ static const char help[] =
 	"  TARGET_DOMAIN_FQDN, RECORD_NAME_ROOT, RECORD_TYPE_A, RECORD_TTL\n"
 	"                          one record, if the file has none\n"
 	"  DNS_SYNC_INTERVAL       seconds between two checks\n"
+	"  NODE_NAME, POD_NAME, POD_UID, POD_IP, POD_NAMESPACE\n"
+	"                          in a cluster: see esddns(8)\n"
 	"  ESDDNS_LIBEXECDIR       where the workers are, for a build tree\n"
 	"\n"
 	"Signals: TERM and INT stop it in order (a second one at once), HUP reads the\n"

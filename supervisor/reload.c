@@ -24,7 +24,9 @@ adapt_to_once(struct config *c)
 	int64_t limit_ms = c->detector.timeout * 2 + c->provider.timeout * 3 + c->detector.confirm;
 
 	c->updater.once_limit = limit_ms < ONCE_MAX_MS ? limit_ms : ONCE_MAX_MS;
-	c->units[CONFIG_DETECTOR].enabled = c->units[CONFIG_UPDATER].enabled = true;
+	/* in a cluster it follows those who are there, and does not stand for election */
+	c->units[CONFIG_DETECTOR].enabled = c->cluster.backend != CONFIG_BACKEND_KUBERNETES;
+	c->units[CONFIG_UPDATER].enabled = true;
 	c->units[CONFIG_WEBD].enabled = false;
 	for (size_t i = 0; i < UNITS; i++)
 		c->units[i].restart = CONFIG_RESTART_NO;

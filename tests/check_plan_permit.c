@@ -73,7 +73,13 @@ START_TEST(a_refused_permit_holds_with_its_sentence)
 	ck_assert_int_eq(plan_state(&plan), MSG_RECORD_HELD);
 	ck_assert_str_eq(plan_error(&plan), "not written here: another node writes it");
 	ck_assert_str_eq(plan_error_type(&plan), "not-permitted");
-	read_is_due_in(INTERVAL);
+	/* asked again soon, and then less often */
+	for (int64_t ms = 2000; ms <= 16000; ms *= 2) {
+		read_is_due_in(ms);
+		asks(read_as(B, 300), A);
+		answered(false, "not written here: another node writes it");
+	}
+	read_is_due_in(32000);
 	asks(read_as(B, 300), A);
 	writes(answered(true, ""), A);
 }

@@ -95,12 +95,13 @@ static void
 word_failure(const struct record *rec, const struct msg_wan_family *f, bool late, char *why,
 	     size_t size)
 {
-	const char *error = plan_error(&rec->plan), *name = rec->conf->fqdn,
-		   *type = record_type(rec);
+	const char *name = rec->conf->fqdn, *type = record_type(rec);
+	struct msg_record m;
 
-	if (error[0] != '\0')
-		snprintf(why, size, "%s %s: %s", name, type, error);
-	else if (plan_state(&rec->plan) == MSG_RECORD_OBSERVED)
+	record_describe(rec, 0, &m);
+	if (m.error[0] != '\0')
+		snprintf(why, size, "%s %s: %s", name, type, m.error);
+	else if (m.state == MSG_RECORD_OBSERVED)
 		snprintf(why, size, "%s %s differs from the address, and is only observed", name,
 			 type);
 	else if (f == NULL)
@@ -118,7 +119,7 @@ judge_record(const struct record *rec, const struct msg_wan *wan)
 	const struct msg_wan_family *f =
 		wan != NULL ? msg_wan_family_const(wan, rec->conf->family) : NULL;
 
-	switch (plan_state(&rec->plan)) {
+	switch (record_state(rec)) {
 	case MSG_RECORD_IN_SYNC:
 		/* with an address of an earlier run it may be the wrong one by now */
 		if (f != NULL && f->state == MSG_WAN_AGREED && f->confirmed_age_ms >= 0)

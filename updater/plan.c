@@ -9,6 +9,7 @@
 #define TRANSIENT_FIRST_MS 2000
 #define TRANSIENT_MOST_MS (5 * 60 * 1000)
 #define ATTENTION_FIRST_MS (60 * 1000)
+#define REFUSED_FIRST_MS 2000
 #define RETRY_AFTER_MOST_MS (60 * 60 * 1000)
 
 /* After a write whose fate is unknown (facts: it may land after its time-out). */
@@ -237,6 +238,7 @@ accept(struct plan *p, int64_t now_ms, struct plan_actions *actions)
 	if (p->unconfirmed && p->change_ms != PLAN_NEVER)
 		actions->took_ms = now_ms - p->change_ms;
 	p->verdict = PLAN_MATCHES;
+	p->refusals = 0;
 	p->unconfirmed = false;
 	p->change_ms = PLAN_NEVER;
 	p->told = false;
@@ -375,7 +377,10 @@ on_written(struct plan *p, const struct plan_event *ev, int64_t now_ms,
 	fail(p, ev->result, ev->jitter, now_ms, actions);
 }
 
-/* Another node writes it, or what was planned is not so any more. */
+/*
+ * Another node writes it, or what was planned is not so any more. Mostly that passes: so it
+ * is asked for again soon, and then less and less often, until the interval.
+ */
 static void
 refuse(struct plan *p, const char *sentence, int64_t now_ms, struct plan_actions *actions)
 {
@@ -383,7 +388,10 @@ refuse(struct plan *p, const char *sentence, int64_t now_ms, struct plan_actions
 
 	mem_copy_text(p->why, sizeof(p->why), sentence);
 	p->why_type = "not-permitted";
-	p->due_ms = p->again ? now_ms : now_ms + p->settings.interval_ms;
+	p->refusals += p->refusals < 1000;
+	p->due_ms = now_ms;
+	if (!p->again)
+		p->due_ms += backoff(REFUSED_FIRST_MS, p->settings.interval_ms, p->refusals, 0);
 	p->again = false;
 	leave(p, PLAN_HOLDS, PLAN_NOTE_HELD, actions);
 	p->change_ms = change_ms; /* it is still to be done, by whomever */
@@ -403,6 +411,7 @@ on_permit(struct plan *p, const struct plan_event *ev, int64_t now_ms, struct pl
 		refuse(p, ev->sentence, now_ms, actions);
 		return;
 	}
+	p->refusals = 0;
 	if (!address_equal(&p->asked, &p->wanted) || p->settings.observe || p->settings.dry_run) {
 		p->again = false;
 		p->due_ms = now_ms;

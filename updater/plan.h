@@ -122,6 +122,7 @@ struct plan {
 	struct address written; /* the value and TTL of the last write */
 	int64_t written_ttl;
 	bool unconfirmed;   /* no read has found what is wanted since the last write */
+	unsigned refusals;  /* permits, in a row */
 	unsigned late_next; /* which late check comes next */
 	int64_t late_from_ms;
 

@@ -84,7 +84,7 @@ describe(void *arg, size_t i, struct wan_record *out)
 	if (p->found.exists && p->found.nvalues > 0 &&
 	    !address_parse_text(p->found.values[0], &out->found))
 		out->found.family = ADDRESS_NONE;
-	out->ttl = p->settings.ttl;
+	out->ttl = p->found.exists ? p->found.ttl : p->settings.ttl;
 	out->in_sync = p->verdict == PLAN_MATCHES;
 	out->attention = plan_state(p) == MSG_RECORD_ATTENTION;
 	out->checked_at = rec->checked_at;

@@ -317,7 +317,7 @@ start(struct updater *u)
 	prctl(PR_SET_DUMPABLE, 0);
 	if (!configure(u, clock_now()))
 		return EX_SOFTWARE;
-	agent = mem_printf("esddns-updater/%s", u->config->version);
+	agent = cluster_agent("esddns-updater", u->config->version);
 	u->resolver = resolver_new();
 	u->http = http_new(u->resolver, agent);
 	free(agent);
