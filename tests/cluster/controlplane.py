@@ -135,6 +135,10 @@ class ControlPlane:
         self._apiserver.kill()
         self._apiserver.wait()
 
+    @property
+    def apiserver_pid(self):
+        return self._apiserver.pid
+
     def _is_ready(self):
         if self._apiserver.poll() is not None:
             raise AssertionError(f"kube-apiserver ended:\n{self.log_tail()}")

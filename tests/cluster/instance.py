@@ -16,11 +16,12 @@ ADDRESS = "127.0.0.{}"      # a node's; number 1 is 127.0.0.11
 class Instance(esddns.System):
     """`number` makes its node's name and address. Its way to the API server is self.proxy."""
 
-    def __init__(self, plane, number, config, account="esddns-operator", build=esddns.BUILD):
+    def __init__(self, plane, number, config, account="esddns-operator", build=esddns.BUILD,
+                 proxy=None):
         self.plane, self.number = plane, number
         self.node, self.address = f"node{number}", ADDRESS.format(10 + number)
         self.pod = f"esddns-{self.node}"
-        self.proxy = FaultProxy(plane.certificates, plane.port)
+        self.proxy = proxy or FaultProxy(plane.certificates, plane.port)
         self.account = account
         super().__init__(config, build=build)
         self._accounts = self.directory / "serviceaccount"
