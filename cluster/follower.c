@@ -30,6 +30,7 @@ struct follower {
 	bool object_seen;
 	bool object_news, news;
 	struct api_fence fence;
+	struct follow_past past;
 	struct wan_content content;
 	char trouble[MSG_REASON_MAX]; /* of what the ConfigMap holds */
 
@@ -292,6 +293,7 @@ take_object(struct follower *f, const cJSON *object, int64_t now_ms)
 		return; /* what was known stays, and grows old */
 	}
 	wan_object_read(object, &f->fence, &f->content, trouble);
+	follow_note_version(&f->past, f->fence.version);
 	take_trouble(f, trouble);
 	first = !f->object_seen || strcmp(f->follow.uid, f->fence.uid) != 0;
 	note_confirmations(f, first, now_ms);
@@ -310,13 +312,20 @@ take_object(struct follower *f, const cJSON *object, int64_t now_ms)
 bool
 follower_saw(struct follower *f, const cJSON *object, int64_t now_ms)
 {
-	const char *uid = json_text(json_object(object, "metadata"), "uid");
+	const cJSON *metadata = json_object(object, "metadata");
+	const char *uid = json_text(metadata, "uid");
+	const char *version = json_text(metadata, "resourceVersion");
 
 	if (uid == NULL || strcmp(uid, f->follow.uid) != 0) {
 		follower_read_now(f, now_ms);
 		return false;
 	}
-	take_object(f, object, now_ms);
+	/*
+	 * The watch was faster. What it showed since holds what this answer does, and
+	 * would not be shown again if it was forgotten now.
+	 */
+	if (version == NULL || !follow_is_past(&f->past, version))
+		take_object(f, object, now_ms);
 	return true;
 }
 
