@@ -13,6 +13,7 @@
 #include "ipc/peer.h"
 
 /* Not in this process, and not as the ConfigMap says. */
+#define VERSIONS_MAX 16
 #define NOT_YET INT64_MIN
 /* Reads that messages from peers ask for are at least this far apart. */
 #define HURRIED_READ_MS 1000
@@ -28,6 +29,10 @@ struct follower {
 
 	cJSON *object; /* as last read; NULL: none */
 	bool object_seen;
+	/* of what the watch showed last, to know what is older; versions have no order of their own
+	 */
+	char versions[VERSIONS_MAX][API_VERSION_MAX];
+	size_t next_version;
 	bool object_news, news;
 	struct api_fence fence;
 	struct wan_content content;
@@ -307,6 +312,18 @@ take_object(struct follower *f, const cJSON *object, int64_t now_ms)
 		f->news = true;
 }
 
+/* Has the watch shown it? Then what is known is as new, or newer. */
+static bool
+was_shown(const struct follower *f, const cJSON *object)
+{
+	const char *version = json_text(json_object(object, "metadata"), "resourceVersion");
+
+	for (size_t i = 0; version != NULL && i < VERSIONS_MAX; i++)
+		if (strcmp(f->versions[i], version) == 0)
+			return true;
+	return false;
+}
+
 bool
 follower_saw(struct follower *f, const cJSON *object, int64_t now_ms)
 {
@@ -316,14 +333,21 @@ follower_saw(struct follower *f, const cJSON *object, int64_t now_ms)
 		follower_read_now(f, now_ms);
 		return false;
 	}
-	take_object(f, object, now_ms);
+	if (!was_shown(f, object))
+		take_object(f, object, now_ms);
 	return true;
 }
 
 static void
 seen(void *arg, const cJSON *object)
 {
-	take_object(arg, object, clock_now());
+	struct follower *f = arg;
+	const char *version = json_text(json_object(object, "metadata"), "resourceVersion");
+
+	if (version != NULL)
+		mem_copy_text(f->versions[f->next_version++ % VERSIONS_MAX], API_VERSION_MAX,
+			      version);
+	take_object(f, object, clock_now());
 }
 
 /* --- the caller's side --------------------------------------------------------------------------
