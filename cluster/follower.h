@@ -42,7 +42,9 @@ const cJSON *follower_object(const struct follower *f);
 /*
  * A read of one's own, outside the watch, showed this. False: it is of another uid than what
  * is watched, so that the watch is behind; nothing is taken, and the list is read anew (news
- * of the old object, still on their way, would be taken for the newer ones again).
+ * of the old object, still on their way, would be taken for the newer ones again). What the
+ * watch has shown already changes nothing: the answer to one's own patch may come after the
+ * news of a later one, and nobody would tell those again.
  */
 bool follower_saw(struct follower *f, const cJSON *object, int64_t now_ms);
 const struct api_fence *follower_fence(const struct follower *f);

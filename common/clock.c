@@ -22,6 +22,15 @@ clock_now(void)
 }
 
 int64_t
+clock_suspended(void)
+{
+	/* in this order, so that it never falls below what was: a moment passes between the two */
+	int64_t awake_ms = read_clock(CLOCK_MONOTONIC);
+
+	return read_clock(CLOCK_BOOTTIME) - awake_ms;
+}
+
+int64_t
 clock_wall(void)
 {
 	return read_clock(CLOCK_REALTIME);

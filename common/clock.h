@@ -12,6 +12,8 @@
 
 /* Milliseconds since boot. */
 int64_t clock_now(void);
+/* How much of clock_now() the machine was suspended. */
+int64_t clock_suspended(void);
 /* Milliseconds since 1970, UTC. */
 int64_t clock_wall(void);
 

@@ -75,8 +75,6 @@ struct bus_subscriber {
 	int receive_fd; /* nng's */
 	int wake;       /* eventfd: written by nng's threads when the connection comes or goes */
 	atomic_int pipes;
-	atomic_uint changes; /* of the connection */
-	unsigned seen_changes;
 	int64_t hopeful_ms; /* until then a lost connection is expected back */
 	int64_t look_ms;    /* while nothing is dialled: the next look at the socket */
 	int64_t retry_ms;
@@ -152,30 +150,18 @@ claim_path(struct bus_publisher *p, const char *path)
 	return NULL;
 }
 
-/* Runs on a thread of nng. A pipe that is closed before it is added is never told as gone. */
-static void
-subscriber_comes(nng_pipe pipe, nng_pipe_ev event, void *arg)
-{
-	struct bus_publisher *p = arg;
-
-	(void)event;
-	if (p->max > 0 && atomic_load(&p->pipes) >= p->max)
-		nng_pipe_close(pipe);
-}
-
-/* Runs on a thread of nng. */
+/* Runs on a thread of nng. Counted from ADD_PRE on: see connection_changed(). */
 static void
 subscriber_changed(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
 	struct bus_publisher *p = arg;
 
-	(void)pipe;
-	if (event == NNG_PIPE_EV_ADD_POST) {
-		atomic_fetch_add(&p->pipes, 1);
+	if (event == NNG_PIPE_EV_ADD_POST)
 		wake_loop(p->wake);
-	} else {
+	else if (event == NNG_PIPE_EV_REM_POST)
 		atomic_fetch_sub(&p->pipes, 1);
-	}
+	else if (atomic_fetch_add(&p->pipes, 1) >= p->max && p->max > 0)
+		nng_pipe_close(pipe);
 }
 
 static bool
@@ -204,7 +190,7 @@ publisher_listen(struct bus_publisher *p)
 	if ((rc = nng_pub0_open(&p->socket)) == 0 &&
 	    (rc = nng_socket_set_int(p->socket, NNG_OPT_SENDBUF, QUEUE_LENGTH)) == 0 &&
 	    (rc = nng_socket_set_size(p->socket, NNG_OPT_RECVMAXSZ, BUS_SIZE_MAX)) == 0 &&
-	    (rc = nng_pipe_notify(p->socket, NNG_PIPE_EV_ADD_PRE, subscriber_comes, p)) == 0 &&
+	    (rc = nng_pipe_notify(p->socket, NNG_PIPE_EV_ADD_PRE, subscriber_changed, p)) == 0 &&
 	    (rc = nng_pipe_notify(p->socket, NNG_PIPE_EV_ADD_POST, subscriber_changed, p)) == 0 &&
 	    (rc = nng_pipe_notify(p->socket, NNG_PIPE_EV_REM_POST, subscriber_changed, p)) == 0)
 		rc = listen_anew(p);
@@ -447,23 +433,44 @@ bus_due(struct bus_publisher *p, const struct pollset *set, int64_t now_ms)
 	return true;
 }
 
-/* Runs on a thread of nng. */
+/*
+ * Runs on a thread of nng. A pipe that is closed while it is added, as by
+ * become_patient(), ends without ADD_POST, but never without ADD_PRE: counted from
+ * there, what is added and what is taken off are in balance.
+ */
 static void
 connection_changed(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
 	struct bus_subscriber *s = arg;
 
 	(void)pipe;
-	atomic_fetch_add(&s->pipes, event == NNG_PIPE_EV_ADD_POST ? 1 : -1);
-	atomic_fetch_add(&s->changes, 1);
+	atomic_fetch_add(&s->pipes, event == NNG_PIPE_EV_ADD_PRE ? 1 : -1);
 	wake_loop(s->wake);
+}
+
+/* Look at the socket: is it another one than before? */
+static bool
+is_new_socket(struct bus_subscriber *s)
+{
+	struct stat st = { .st_ino = 0 };
+	bool other;
+
+	if (stat(s->url + strlen("ipc://"), &st) != 0)
+		st = (struct stat){ .st_ino = 0 };
+	other = st.st_ino != s->seen.st_ino || st.st_ctim.tv_sec != s->seen.st_ctim.tv_sec ||
+		st.st_ctim.tv_nsec != s->seen.st_ctim.tv_nsec;
+	s->seen = st;
+	return other && st.st_ino != 0;
 }
 
 static void
 subscriber_dial(struct bus_subscriber *s)
 {
-	int rc = nng_dialer_create(&s->dialer, s->socket, s->url);
+	int rc;
 
+	/* one that takes its place from now on is found, whether this attempt meets it or not */
+	is_new_socket(s);
+	rc = nng_dialer_create(&s->dialer, s->socket, s->url);
 	/* without waiting: nng goes on trying on its own */
 	if (rc == 0)
 		rc = nng_dialer_start(s->dialer, NNG_FLAG_NONBLOCK);
@@ -485,7 +492,7 @@ subscriber_open(struct bus_subscriber *s)
 	    (rc = nng_socket_set_ms(s->socket, NNG_OPT_RECONNMINT, RECONNECT_MIN_MS)) == 0 &&
 	    (rc = nng_socket_set_ms(s->socket, NNG_OPT_RECONNMAXT, RECONNECT_SOON_MS)) == 0 &&
 	    (rc = nng_socket_set(s->socket, NNG_OPT_SUB_SUBSCRIBE, "", 0)) == 0 &&
-	    (rc = nng_pipe_notify(s->socket, NNG_PIPE_EV_ADD_POST, connection_changed, s)) == 0 &&
+	    (rc = nng_pipe_notify(s->socket, NNG_PIPE_EV_ADD_PRE, connection_changed, s)) == 0 &&
 	    (rc = nng_pipe_notify(s->socket, NNG_PIPE_EV_REM_POST, connection_changed, s)) == 0)
 		rc = nng_socket_get_int(s->socket, NNG_OPT_RECVFD, &s->receive_fd);
 	return rc;
@@ -599,29 +606,12 @@ bus_connected(const struct bus_subscriber *s)
 	return atomic_load(&s->pipes) > 0;
 }
 
-/* Look at the socket: is it another one than before? */
-static bool
-is_new_socket(struct bus_subscriber *s)
-{
-	struct stat st = { .st_ino = 0 };
-	bool other;
-
-	if (stat(s->url + strlen("ipc://"), &st) != 0)
-		st = (struct stat){ .st_ino = 0 };
-	other = st.st_ino != s->seen.st_ino || st.st_ctim.tv_sec != s->seen.st_ctim.tv_sec ||
-		st.st_ctim.tv_nsec != s->seen.st_ctim.tv_nsec;
-	s->seen = st;
-	return other && st.st_ino != 0;
-}
-
 /* Nobody came back: wait for the publisher's socket instead of dialling all the time. */
 static void
 become_patient(struct bus_subscriber *s, int64_t now_ms)
 {
 	bool local = strncmp(s->url, "ipc://", strlen("ipc://")) == 0;
 
-	if (local)
-		is_new_socket(s);
 	nng_dialer_close(s->dialer);
 	s->dialing = false;
 	s->look_ms = now_ms + (local ? LOOK_MS : RETRY_TCP_MS);
@@ -641,9 +631,8 @@ look_for_publisher(struct bus_subscriber *s, int64_t now_ms)
 void
 bus_subscriber_tick(struct bus_subscriber *s, int64_t now_ms)
 {
-	if (atomic_load(&s->changes) != s->seen_changes) {
-		take_wake(s->wake); /* first: a change from now on writes again */
-		s->seen_changes = atomic_load(&s->changes);
+	/* nothing but the descriptor tells of a change: one that were left readable would spin */
+	if (take_wake(s->wake)) {
 		s->heard_ms = now_ms;
 		s->hopeful_ms = now_ms + HOPEFUL_MS;
 	} else if (!bus_connected(s) && s->dialing && now_ms >= s->hopeful_ms) {

@@ -29,6 +29,7 @@ struct config_node {
 	const char *variable;       /* that it came from, or NULL for the file; not owned */
 	char *label;                /* its name in a dns.ini, which has other ones; else NULL */
 	bool bad;                   /* an error was reported for it */
+	bool secret;                /* its text may be a secret, see struct config_key */
 	size_t n;
 	struct config_node **items; /* of a list or a map, in the order of the file */
 };
@@ -145,6 +146,7 @@ struct config_key {
 	int64_t min, max;
 	bool off;      /* a duration may also be 0 */
 	bool nullable; /* null is a value: the text is absent */
+	bool secret;   /* a secret may stand there by mistake: no complaint repeats the value */
 	bool required;
 	const char *const *names; /* of a choice: by value, max of them, NULL where there is none */
 	const struct config_key *keys; /* of a mapping */

@@ -51,9 +51,9 @@ refuse_url(struct config_loading *load, struct config_node *node, const char *wh
 {
 	char quoted[CONFIG_QUOTE_MAX];
 
-	/* what stands before an @ may be a password */
+	/* what stands before an @ may be a password, and what stands behind a ? a token */
 	config_error(load, node, "%s %s",
-		     strchr(node->text, '@') != NULL
+		     strpbrk(node->text, "@?") != NULL
 			     ? "the URL"
 			     : config_quote(node->text, quoted, sizeof(quoted)),
 		     why);
@@ -312,9 +312,9 @@ static const struct config_key provider_keys[] = {
 	{ "name", CONFIG_CUSTOM(read_provider_name), CONFIG_AT(config_provider, name) },
 	{ "url", CONFIG_CUSTOM(read_url), CONFIG_AT(config_provider, url) },
 	{ "auth", CONFIG_CHOICE(config_auth_names, CONFIG_AUTH__MAX),
-	  CONFIG_AT(config_provider, auth) },
+	  CONFIG_AT(config_provider, auth), .secret = true },
 	{ "token_file", CONFIG_PATH(FILE_MAX), CONFIG_AT(config_provider, token_file),
-	  .nullable = true },
+	  .nullable = true, .secret = true },
 	{ "ca_file", CONFIG_PATH(FILE_MAX), CONFIG_AT(config_provider, ca_file), .nullable = true },
 	{ "timeout", CONFIG_DURATION(100, 2 * CONFIG_MINUTE), CONFIG_AT(config_provider, timeout) },
 	{ NULL }
@@ -364,7 +364,7 @@ static const struct config_key peers_keys[] = {
 	{ "advertise", CONFIG_TEXT(TEXT_MAX), CONFIG_AT(config_cluster, peers.advertise),
 	  .nullable = true },
 	{ "key_file", CONFIG_PATH(FILE_MAX), CONFIG_AT(config_cluster, peers.key_file),
-	  .nullable = true },
+	  .nullable = true, .secret = true },
 	{ NULL }
 };
 

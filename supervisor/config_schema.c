@@ -7,6 +7,7 @@
 #include "supervisor/config_internal.h"
 #include "supervisor/config_value.h"
 
+#define SECRET_MIN 16
 #define KNOWN_TOLD_MAX 8 /* that many known keys fit a sentence */
 
 static char *
@@ -57,6 +58,15 @@ config_schema_list(struct config_loading *load, struct config_node *node, size_t
 	return true;
 }
 
+/* The value for a complaint. What is shorter than any token is a slip of the finger. */
+static const char *
+show(const struct config_node *node, char *out, size_t size)
+{
+	return node->secret && strlen(node->text) >= SECRET_MIN
+		       ? "what stands there"
+		       : config_quote(node->text, out, size);
+}
+
 /* "a, b or c" */
 static char *
 list_names(const char *const *names, size_t n)
@@ -90,8 +100,7 @@ config_schema_choose(struct config_loading *load, struct config_node *node,
 			return i;
 	}
 	all = list_names(names, n);
-	config_error(load, node, "must be %s, not %s", all,
-		     config_quote(text, quoted, sizeof(quoted)));
+	config_error(load, node, "must be %s, not %s", all, show(node, quoted, sizeof(quoted)));
 	free(all);
 	return n;
 }
@@ -120,7 +129,7 @@ static void
 read_text(struct config_loading *load, const struct config_key *key, struct config_node *node,
 	  void *target)
 {
-	const char *text;
+	const char *text, *shown;
 	char quoted[CONFIG_QUOTE_MAX];
 
 	if (node->kind == CONFIG_NODE_NULL && key->nullable) {
@@ -130,18 +139,18 @@ read_text(struct config_loading *load, const struct config_key *key, struct conf
 	text = config_schema_text(load, node);
 	if (text == NULL)
 		return;
-	config_quote(text, quoted, sizeof(quoted));
+	shown = show(node, quoted, sizeof(quoted));
 	if (text[0] == '\0')
 		config_error(load, node, "is empty; give it a value%s",
 			     key->nullable ? ", or write null" : "");
 	else if (strlen(text) > (size_t)key->max)
-		config_error(load, node, "%s is longer than %lld bytes", quoted,
+		config_error(load, node, "%s is longer than %lld bytes", shown,
 			     (long long)key->max);
 	else if (has_controls(text))
-		config_error(load, node, "%s holds a control character", quoted);
+		config_error(load, node, "%s holds a control character", shown);
 	else if (key->kind == CONFIG_KEY_PATH && text[0] != '/')
-		config_error(load, node, "%s must be an absolute path (it must start with /)",
-			     quoted);
+		config_error(load, node, "%s must be an absolute path (it must start with /)%s",
+			     shown, node->secret ? "; the secret itself does not belong here" : "");
 	else
 		config_schema_set(target, text);
 }
@@ -313,6 +322,7 @@ config_schema_map(struct config_loading *load, struct config_node *map,
 			continue;
 		while (key->name != NULL && strcmp(key->name, node->key) != 0)
 			key++;
+		node->secret = key->secret;
 		if (key->name == NULL)
 			refuse_key(load, node, keys);
 		else if (!node->bad)

@@ -313,6 +313,13 @@ accept_clients(struct control *c, int64_t now_ms)
 		c->accept_ms = now_ms + ACCEPT_AGAIN_MS;
 }
 
+/* Did a client send another request already, behind one that has been answered since? */
+static bool
+has_next(const struct client *cl)
+{
+	return cl->id == 0 && cl->out.len == 0 && memchr(cl->in, '\n', cl->in_len) != NULL;
+}
+
 void
 control_prepare(const struct control *c, struct pollset *set, int64_t now_ms)
 {
@@ -333,6 +340,9 @@ control_prepare(const struct control *c, struct pollset *set, int64_t now_ms)
 			pollset_add(set, cl->fd, cl->id == 0 ? POLLIN : 0);
 		if (cl->id == 0)
 			pollset_wake_at(set, cl->idle_ms + CONTROL_IDLE_MS);
+		/* no news will come of what is here already */
+		if (has_next(cl))
+			pollset_wake_at(set, now_ms);
 	}
 }
 
@@ -347,6 +357,8 @@ serve(struct control *c, struct client *cl, const struct pollset *set, int64_t n
 	}
 	if (cl->out.len > 0) {
 		send_out(cl, now_ms);
+		take_lines(c, cl);
+	} else if (has_next(cl)) {
 		take_lines(c, cl);
 	} else if ((events & (POLLIN | POLLHUP)) != 0 && cl->id == 0) {
 		receive(c, cl, now_ms);

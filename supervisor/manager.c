@@ -208,6 +208,16 @@ judge_end(struct manager *m, int64_t now_ms)
 		m->phase = MANAGER_DONE;
 }
 
+/* A unit that is commanded by hand waits for no turn any more, and none comes later by itself. */
+static void
+end_wait(struct manager *m, const struct manager_event *ev)
+{
+	enum unit_event_type type = ev->event.type;
+
+	if (type == UNIT_EV_START || type == UNIT_EV_STOP || type == UNIT_EV_RESTART)
+		m->units[ev->unit].waiting = false;
+}
+
 static void
 tick_units(struct manager *m, int64_t now_ms, struct manager_actions *out)
 {
@@ -216,6 +226,15 @@ tick_units(struct manager *m, int64_t now_ms, struct manager_actions *out)
 	for (size_t i = 0; i < m->n; i++)
 		if (unit_next_deadline(&m->units[i].unit) <= now_ms)
 			step_unit(m, i, &tick, now_ms, out);
+}
+
+static void
+stall_units(struct manager *m, int64_t now_ms, struct manager_actions *out)
+{
+	static const struct unit_event stall = { .type = UNIT_EV_STALL };
+
+	for (size_t i = 0; i < m->n; i++)
+		step_unit(m, i, &stall, now_ms, out);
 }
 
 void
@@ -231,6 +250,7 @@ manager_step(struct manager *m, const struct manager_event *ev, int64_t now_ms,
 			take_configured(m, now_ms, out);
 		break;
 	case MANAGER_EV_UNIT:
+		end_wait(m, ev);
 		step_unit(m, ev->unit, &ev->event, now_ms, out);
 		break;
 	case MANAGER_EV_SHUTDOWN:
@@ -239,6 +259,9 @@ manager_step(struct manager *m, const struct manager_event *ev, int64_t now_ms,
 	case MANAGER_EV_KILL:
 		begin_shutdown(m, now_ms);
 		kill_all(m, now_ms, out);
+		break;
+	case MANAGER_EV_STALL:
+		stall_units(m, now_ms, out);
 		break;
 	case MANAGER_EV_TICK:
 		tick_units(m, now_ms, out);

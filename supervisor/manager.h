@@ -62,6 +62,7 @@ enum manager_event_type {
 	MANAGER_EV_UNIT,  /* event for a unit */
 	MANAGER_EV_SHUTDOWN, /* stop all units in order, then be done */
 	MANAGER_EV_KILL,     /* the same, without asking them first */
+	MANAGER_EV_STALL,    /* all stood still: see UNIT_EV_STALL */
 	MANAGER_EV_TICK      /* due at manager_next_deadline() */
 };
 

@@ -23,6 +23,8 @@
 #define UNITS_EVERY_MS 200
 /* how often it is told how much the units take, at a moment when there is work anyway */
 #define USAGE_EVERY_MS 30000
+/* later than this, and it was not only this process that did not run */
+#define STALL_MS 500
 /* for orphans, at the very end */
 #define SWEEP_MS 1000
 /* Ctrl-C at a terminal may come twice: from it, and from a script around this process */
@@ -219,6 +221,27 @@ wait_for_something(struct supervisor *s, struct pollset *set)
 	pollset_wait(set);
 }
 
+/*
+ * After a suspend, or a pause of the container (the freezer), deadlines are over
+ * that no worker could keep: each counts its time without the suspend, or is just
+ * about to run again. A supervisor that is late itself is the sign of it.
+ */
+static void
+notice_stall(struct supervisor *s, const struct pollset *set)
+{
+	int64_t now_ms = clock_now(), suspended_ms = clock_suspended();
+	int64_t slept_ms = suspended_ms - s->suspended_ms;
+	int64_t late_ms = set->deadline_ms != CLOCK_NEVER ? now_ms - set->deadline_ms : 0;
+
+	s->suspended_ms = suspended_ms;
+	if (slept_ms < STALL_MS && late_ms < STALL_MS)
+		return;
+	supervisor_step_all(s, MANAGER_EV_STALL);
+	if (log_allowed(&s->stalls, now_ms))
+		log_info("everything stood still: watchdogs and starts get their time again",
+			 LOG_I("suspended_ms", slept_ms), LOG_I("late_ms", late_ms));
+}
+
 /* With --once: the updater has done its work, one way or the other. */
 static void
 judge_once(struct supervisor *s)
@@ -241,6 +264,7 @@ run(struct supervisor *s)
 	tell(s, clock_now());
 	while (s->manager.phase != MANAGER_DONE) {
 		wait_for_something(s, &set);
+		notice_stall(s, &set);
 		/* notifications before deaths, so that last words count */
 		for (size_t i = 0; i < UNITS; i++)
 			worker_dispatch(&s->workers[i], &set);
@@ -383,6 +407,8 @@ supervisor_run(const struct supervisor_options *options)
 		.lock_fd = -1,
 		.started_ms = clock_now(),
 		.started_at = clock_wall(),
+		.suspended_ms = clock_suspended(),
+		.stalls = { .burst = 3, .interval_ms = 60000 },
 	};
 	int code;
 

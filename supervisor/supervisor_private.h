@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "common/buf.h"
+#include "common/log.h"
 #include "supervisor/config.h"
 #include "supervisor/control.h"
 #include "supervisor/lifeline.h"
@@ -43,6 +44,8 @@ struct supervisor {
 	int64_t started_ms;
 	int64_t started_at; /* wall */
 	bool ready_told;
+	int64_t suspended_ms; /* clock_suspended(), as seen last */
+	struct log_limit stalls;
 	bool in_sync; /* with options->once: the updater said so by its end */
 	bool units_dirty;
 	int64_t units_next_ms; /* not before this are they told again */

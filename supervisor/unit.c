@@ -291,6 +291,17 @@ on_tick(struct unit *u, int64_t now_ms)
 	}
 }
 
+/* What the process had to do by a deadline it could not do: it gets that time again. */
+static void
+on_stall(struct unit *u, int64_t now_ms)
+{
+	if (u->state == UNIT_ACTIVE)
+		arm_watchdog(u, now_ms);
+	else if (u->state == UNIT_ACTIVATING &&
+		 u->deadline_ms < now_ms + u->config.start_timeout_ms)
+		u->deadline_ms = now_ms + u->config.start_timeout_ms;
+}
+
 static enum unit_cause
 cause_of(const struct unit *u, const struct unit_status *s)
 {
@@ -423,6 +434,9 @@ unit_step(struct unit *u, const struct unit_event *ev, int64_t now_ms)
 		return on_kill(u, now_ms);
 	case UNIT_EV_TICK:
 		return on_tick(u, now_ms);
+	case UNIT_EV_STALL:
+		on_stall(u, now_ms);
+		return (struct unit_action){ 0 };
 	case UNIT_EV_RESET_FAILED:
 		on_reset_failed(u, now_ms);
 		return (struct unit_action){ 0 };

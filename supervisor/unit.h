@@ -94,6 +94,7 @@ enum unit_event_type {
 	UNIT_EV_RESET_FAILED, /* failed becomes inactive; delay and start limit begin anew */
 	UNIT_EV_KILL,         /* what lives is killed now; nothing starts by itself afterwards */
 	UNIT_EV_TICK,         /* time passed: due at unit_next_deadline() */
+	UNIT_EV_STALL,        /* time passed in which nobody ran, this unit's process neither */
 	/* of a child; these carry its incarnation */
 	UNIT_EV_EXECED,       /* execve(2) succeeded */
 	UNIT_EV_SPAWN_FAILED, /* there is no process, and there will be none */

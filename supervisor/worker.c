@@ -117,7 +117,7 @@ worker_start(struct worker *w, const struct worker_start *start, uint64_t incarn
 
 	w->incarnation = incarnation;
 	w->lifeline = start->lifeline;
-	w->reaped = false;
+	w->reaped = w->unborn = false;
 	w->pending = 0;
 	w->status[0] = w->trouble[0] = '\0';
 	forget_state(w);
@@ -141,7 +141,7 @@ worker_start(struct worker *w, const struct worker_start *start, uint64_t incarn
 	close_fd(&w->channel_fd);
 	w->pid = 0;
 	memcpy(w->last_exit, w->trouble, sizeof(w->last_exit));
-	emit(w, UNIT_EV_SPAWN_FAILED);
+	w->unborn = true;
 }
 
 static void
@@ -264,6 +264,8 @@ worker_prepare(struct worker *w, struct pollset *set, int64_t now_ms)
 		pollset_add(set, w->progress_fd, POLLIN);
 	if (w->reaped)
 		pollset_wake_at(set, now_ms + SETTLE_EVERY_MS);
+	if (w->unborn)
+		pollset_wake_at(set, now_ms);
 }
 
 void
@@ -344,6 +346,11 @@ describe_end(struct worker *w)
 void
 worker_settle(struct worker *w)
 {
+	if (w->unborn) {
+		w->unborn = false;
+		emit(w, UNIT_EV_SPAWN_FAILED);
+		return;
+	}
 	if (!w->reaped || spawn_group_alive(w->pid))
 		return;
 	close_fd(&w->channel_fd);

@@ -37,6 +37,7 @@ struct worker {
 	int channel_fd;  /* -1: none, or closed by the worker */
 	int progress_fd; /* of its start, until execve(2) is known to be done */
 	bool reaped;     /* its group may still have members */
+	bool unborn;     /* it could not be spawned, which was not reported yet */
 	struct unit_status ended;
 
 	struct lifeline *lifeline; /* of the one that runs */
@@ -67,7 +68,10 @@ void worker_free(struct worker *w);
 /* The worker's part of the configuration from now on; part_fd is taken over. */
 void worker_set_part(struct worker *w, int part_fd);
 
-/* Start the process of this incarnation. Any failure becomes UNIT_EV_SPAWN_FAILED. */
+/*
+ * Start the process of this incarnation. A failure becomes UNIT_EV_SPAWN_FAILED with
+ * the next worker_settle(): what else is to be done in this step comes first.
+ */
 void worker_start(struct worker *w, const struct worker_start *start, uint64_t incarnation);
 /* To the group of this incarnation, if it still lives. */
 void worker_signal(struct worker *w, uint64_t incarnation, int signal);
@@ -85,7 +89,7 @@ void worker_dispatch(struct worker *w, const struct pollset *set);
  * the group is killed while the leader pins its number, then the leader is reaped.
  */
 void worker_reap(struct worker *w);
-/* Report the end once the group is empty; call it in each pass. */
+/* Report a start that failed, or the end once the group is empty; call it in each pass. */
 void worker_settle(struct worker *w);
 
 /*

@@ -420,6 +420,60 @@ START_TEST(the_state_is_due_at_most_five_times_a_second_and_every_30_s)
 }
 END_TEST
 
+/* The publisher comes as the subscriber becomes patient: it is found at the next look. */
+START_TEST(a_publisher_that_comes_at_the_last_moment_is_found)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int mute = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct bus_subscriber *s;
+	struct bus_publisher *p;
+	int64_t now_ms;
+
+	/* nobody greets here: the dialer waits, while another socket takes the place */
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/detector.sock", dir);
+	ck_assert_int_eq(bind(mute, (struct sockaddr *)&address, sizeof(address)), 0);
+	ck_assert_int_eq(listen(mute, 8), 0);
+	s = bus_subscriber_new(dir, "detector");
+	ck_assert_int_eq(poll(&(struct pollfd){ .fd = mute, .events = POLLIN }, 1, WAIT_MS), 1);
+	p = publisher("detector");
+	now_ms = clock_now();
+	bus_subscriber_tick(s, now_ms + 4000);
+	ck_assert(!bus_connected(s));
+	bus_subscriber_tick(s, now_ms + 5000);
+	wait_connected(p, s, true);
+	bus_subscriber_free(s);
+	bus_publisher_free(p);
+	close(mute);
+}
+END_TEST
+
+/* nng's threads may tell of a connection while the loop already looks: not for ever after. */
+START_TEST(a_change_is_told_once)
+{
+	struct bus_publisher *p = publisher("detector");
+	struct pollset set;
+
+	for (int i = 0; i < 300; i++) {
+		struct bus_subscriber *s = bus_subscriber_new(dir, "detector");
+		int64_t until_ms = clock_now() + WAIT_MS;
+		int ready = 1;
+
+		while (!bus_connected(s) && clock_now() < until_ms)
+			bus_subscriber_tick(s, clock_now());
+		while (ready != 0 && clock_now() < until_ms) {
+			bus_subscriber_tick(s, clock_now());
+			pollset_reset(&set);
+			bus_subscriber_prepare(s, &set, clock_now());
+			ready = poll(set.fds, set.n, 1);
+		}
+		ck_assert(bus_connected(s));
+		ck_assert_int_eq(ready, 0);
+		bus_subscriber_free(s);
+	}
+	bus_publisher_free(p);
+}
+END_TEST
+
 /*
  * Each reads nng's greeting first: one that goes without it may end nng's listener
  * (see the next test), or keep nng_close() from returning.
@@ -573,6 +627,8 @@ main(void)
 	tcase_add_test(tc, a_new_subscriber_gets_the_state);
 	tcase_add_test(tc, a_subscriber_waits_for_its_publisher_and_for_its_return);
 	tcase_add_test(tc, a_subscriber_without_a_publisher_is_patient);
+	tcase_add_test(tc, a_publisher_that_comes_at_the_last_moment_is_found);
+	tcase_add_test(tc, a_change_is_told_once);
 	tcase_add_test(tc, the_socket_of_a_dead_process_is_replaced);
 	tcase_add_test(tc, what_is_in_the_way_is_said);
 	tcase_add_test(tc, only_the_owner_may_connect);

@@ -224,6 +224,7 @@ START_TEST(the_next_request_waits_for_the_answer)
 	control_answer(control, seen.client, "{\"ok\":true}");
 	ck_assert(!control_waits(control, seen.client));
 	pass(0);
+	ck_assert_uint_eq(seen.n, 2); /* it was there already: no more need come for it */
 	put(fd, "{\"command\":\"status\"}\n");
 	pass(0);
 	ck_assert_uint_eq(seen.n, 3);

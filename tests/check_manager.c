@@ -506,6 +506,42 @@ START_TEST(the_wait_for_later_ones_is_bounded)
 }
 END_TEST
 
+/* Stopped by hand while it waits for the one before it: its turn does not start it. */
+START_TEST(a_stop_ends_the_wait_for_a_first_start)
+{
+	struct manager_actions a;
+	struct manager m;
+
+	set_up(&m, true);
+	all(&m, MANAGER_EV_START, 0);
+	a = one(&m, DETECTOR, UNIT_EV_STOP, 1);
+	ck_assert_uint_eq(a.n, 0);
+	a = one(&m, UPDATER, UNIT_EV_READY, 2);
+	ck_assert(!spawns(&a, DETECTOR));
+	ck_assert_int_eq(m.units[DETECTOR].unit.state, UNIT_INACTIVE);
+	a = one(&m, DETECTOR, UNIT_EV_START, 3);
+	ck_assert(spawns(&a, DETECTOR));
+}
+END_TEST
+
+/* Started by hand before its turn came: the turn is not a second command. */
+START_TEST(a_start_by_hand_ends_the_wait_for_the_first)
+{
+	struct manager_actions a;
+	struct manager m;
+
+	set_up(&m, true);
+	all(&m, MANAGER_EV_START, 0);
+	a = one(&m, DETECTOR, UNIT_EV_START, 1);
+	ck_assert(spawns(&a, DETECTOR));
+	ended(&m, DETECTOR, 1, 2);
+	ck_assert_int_eq(m.units[DETECTOR].unit.state, UNIT_BACKOFF);
+	a = one(&m, UPDATER, UNIT_EV_READY, 3);
+	ck_assert(!spawns(&a, DETECTOR));
+	ck_assert_int_eq(m.units[DETECTOR].unit.state, UNIT_BACKOFF);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -524,6 +560,8 @@ main(void)
 	tcase_add_test(tc, an_essential_unit_that_failed_ends_the_whole);
 	tcase_add_test(tc, other_failures_only_degrade);
 	tcase_add_test(tc, a_reload_starts_what_became_enabled_and_stops_what_did_not);
+	tcase_add_test(tc, a_stop_ends_the_wait_for_a_first_start);
+	tcase_add_test(tc, a_start_by_hand_ends_the_wait_for_the_first);
 	tcase_add_test(tc, the_wait_for_later_ones_is_bounded);
 	tcase_add_test(tc, what_cannot_be_killed_does_not_hold_the_end);
 	tcase_set_timeout(random_tc, 60);

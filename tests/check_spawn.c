@@ -260,8 +260,8 @@ live(struct worker *w, char *const *argv, uint64_t incarnation)
 	int64_t until = clock_now() + PATIENCE_MS;
 
 	worker_start(w, &start, incarnation);
-	while (w->pid != 0) {
-		if (!w->reaped && spawn_ended() == w->pid)
+	while (w->pid != 0 || w->unborn) {
+		if (w->pid != 0 && !w->reaped && spawn_ended() == w->pid)
 			worker_reap(w);
 		worker_settle(w);
 		ck_assert_int_lt(clock_now(), until);

@@ -21,16 +21,13 @@
 
 START_TEST(starts_and_stops_in_order)
 {
-	int64_t began;
-
 	supervised_configure(NULL, NULL, NULL, "");
 	supervised_start();
 	wait_until_ready();
 	ck_assert_uint_eq(journal_count(" start "), 3);
-	began = clock_now();
 	ck_assert_int_eq(supervised_stop(), 0);
-	ck_assert_int_lt(clock_now() - began, 2000);
 	ck_assert_uint_eq(journal_count("stops"), 3);
+	ck_assert(!file_contains(log_file, "killed by signal"));
 	ck_assert(is_gone(journal_number("detector start ")));
 	ck_assert(is_gone(journal_number("updater start ")));
 	ck_assert(is_gone(journal_number("webd start ")));
@@ -205,6 +202,24 @@ START_TEST(a_program_that_is_not_there_is_explained)
 }
 END_TEST
 
+/* That ends the whole before the others of the same step were started: none of them is. */
+START_TEST(nothing_starts_after_what_cannot_be_spawned)
+{
+	char name[700] = "/";
+	struct plan long_name = { .program = name, .extra = "    Restart: \"no\"\n" };
+	int status;
+
+	memset(name + 1, 'x', 600);
+	supervised_configure(NULL, &long_name, NULL, "on_failure: exit\n");
+	supervised_start();
+	status = supervised_wait();
+	ck_assert_int_eq(status, 1);
+	ck_assert(file_contains(log_file, "could not be started: File name too long"));
+	/* one that was started all the same was asked to stop, and not killed for its silence */
+	ck_assert_uint_eq(journal_count("webd start "), journal_count("webd stops"));
+}
+END_TEST
+
 START_TEST(a_deaf_worker_is_killed_in_time)
 {
 	struct plan deaf = { "deaf", NULL, "    TimeoutStopSec: 300ms\n" };
@@ -215,8 +230,8 @@ START_TEST(a_deaf_worker_is_killed_in_time)
 	wait_until_ready();
 	began = clock_now();
 	ck_assert_int_eq(supervised_stop(), 0);
-	ck_assert_int_ge(clock_now() - began, 600); /* the updater after the detector */
-	ck_assert_int_lt(clock_now() - began, 4000);
+	ck_assert_int_ge(clock_now() - began, 600);  /* the updater after the detector */
+	ck_assert_int_lt(clock_now() - began, 7000); /* and not at the end of all patience */
 	ck_assert(is_gone(journal_number("updater start ")));
 }
 END_TEST
@@ -312,6 +327,41 @@ START_TEST(a_frozen_worker_misses_its_watchdog)
 }
 END_TEST
 
+/*
+ * As a paused container does, and a host that was suspended: all stood still, nobody
+ * missed anything, though every watchdog is overdue when the supervisor looks first.
+ */
+START_TEST(a_pause_of_all_misses_no_watchdog)
+{
+	struct plan watched = { NULL, NULL, "    WatchdogSec: 3s\n" };
+	pid_t all[4];
+	int64_t until_ms;
+
+	supervised_configure(&watched, &watched, &watched, "");
+	supervised_start();
+	wait_until_ready();
+	all[0] = esddns;
+	all[1] = (pid_t)journal_number("detector start ");
+	all[2] = (pid_t)journal_number("updater start ");
+	all[3] = (pid_t)journal_number("webd start ");
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(kill(all[i], SIGSTOP), 0);
+	until_ms = clock_now() + 4000;
+	while (clock_now() < until_ms)
+		usleep(50000);
+	ck_assert_int_eq(kill(esddns, SIGCONT), 0);
+	wait_until(file_contains(log_file, "everything stood still") ||
+		   file_contains(log_file, "missed its watchdog"));
+	for (size_t i = 1; i < 4; i++)
+		ck_assert_int_eq(kill(all[i], SIGCONT), 0);
+	kill(esddns, SIGUSR1);
+	wait_until(file_contains(journal, "detector got DETECT=1"));
+	ck_assert(!file_contains(log_file, "missed its watchdog"));
+	ck_assert_uint_eq(journal_count(" start "), 3);
+	ck_assert_int_eq(supervised_stop(), 0);
+}
+END_TEST
+
 START_TEST(a_flood_starves_nobody)
 {
 	struct plan flood = { "flood", "100000", NULL };
@@ -337,7 +387,7 @@ START_TEST(a_stop_during_backoff_is_quick)
 	wait_until(file_contains(log_file, "the unit ended and will be started again"));
 	began = clock_now();
 	ck_assert_int_eq(supervised_stop(), 0);
-	ck_assert_int_lt(clock_now() - began, 2000);
+	ck_assert_int_lt(clock_now() - began, 7000); /* of 30 s */
 	ck_assert_uint_eq(journal_count("updater start "), 1);
 }
 END_TEST
@@ -430,7 +480,7 @@ START_TEST(nobody_reads_what_it_says)
 	wait_until(file_contains(journal, "detector got DETECT=1"));
 	began = clock_now();
 	ck_assert_int_eq(supervised_stop(), 0);
-	ck_assert_int_lt(clock_now() - began, 2000);
+	ck_assert_int_lt(clock_now() - began, 7000); /* what blocks would do so for ever */
 	ck_assert_uint_eq(journal_count("detector stops"), 1);
 }
 END_TEST
@@ -462,7 +512,7 @@ START_TEST(a_wall_clock_that_jumps_changes_nothing)
 	ck_assert_uint_eq(journal_count("updater start "), 1); /* its backoff goes on */
 	began = clock_now();
 	ck_assert_int_eq(supervised_stop(), 0);
-	ck_assert_int_lt(clock_now() - began, 2000);
+	ck_assert_int_lt(clock_now() - began, 7000);
 }
 END_TEST
 
@@ -575,6 +625,7 @@ main(void)
 	tcase_add_test(tc, degraded_it_runs_on);
 	tcase_add_test(tc, webds_failure_only_degrades);
 	tcase_add_test(tc, a_program_that_is_not_there_is_explained);
+	tcase_add_test(tc, nothing_starts_after_what_cannot_be_spawned);
 	tcase_add_test(tc, a_deaf_worker_is_killed_in_time);
 	tcase_add_test(tc, a_second_term_kills);
 	tcase_add_test(tc, an_orphan_does_not_outlive_it);
@@ -582,6 +633,7 @@ main(void)
 	tcase_add_test(tc, ready_and_exit_in_one_tick_both_count);
 	tcase_add_test(tc, a_start_that_takes_too_long_is_ended);
 	tcase_add_test(tc, a_frozen_worker_misses_its_watchdog);
+	tcase_add_test(tc, a_pause_of_all_misses_no_watchdog);
 	tcase_add_test(tc, a_flood_starves_nobody);
 	tcase_add_test(tc, a_stop_during_backoff_is_quick);
 	tcase_add_test(tc, nobody_survives_its_kill);

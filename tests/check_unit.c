@@ -332,6 +332,28 @@ START_TEST(a_missed_watchdog_aborts_then_kills)
 }
 END_TEST
 
+/* A suspend, a paused container: who could not run has missed nothing. */
+START_TEST(a_stall_gives_the_time_again)
+{
+	struct unit u;
+
+	unit_init(&u, &defaults, 0);
+	tell(&u, UNIT_EV_START, 0);
+	assert_idle(tell(&u, UNIT_EV_STALL, 3600000));
+	assert_idle(tell(&u, UNIT_EV_TICK, 3600000));
+	ck_assert_int_eq(unit_next_deadline(&u), 3600000 + defaults.start_timeout_ms);
+	bring_up(&u, &defaults);
+	assert_idle(tell(&u, UNIT_EV_STALL, 3600000));
+	assert_idle(tell(&u, UNIT_EV_TICK, 3600000));
+	ck_assert_int_eq(tell(&u, UNIT_EV_TICK, 3600000 + defaults.watchdog_ms).signal, SIGABRT);
+	/* a stop is not stretched: the whole must end in its time */
+	bring_up(&u, &defaults);
+	stop_within(&u, -1, 0);
+	assert_idle(tell(&u, UNIT_EV_STALL, 3600000));
+	ck_assert_int_eq(tell(&u, UNIT_EV_TICK, 3600000).signal, SIGKILL);
+}
+END_TEST
+
 START_TEST(a_stop_asks_then_kills_and_nothing_starts)
 {
 	struct unit u;
@@ -479,6 +501,7 @@ main(void)
 	tcase_add_test(tc, a_start_that_takes_too_long_is_stopped_then_killed);
 	tcase_add_test(tc, extend_timeout_lengthens_and_is_bounded);
 	tcase_add_test(tc, a_missed_watchdog_aborts_then_kills);
+	tcase_add_test(tc, a_stall_gives_the_time_again);
 	tcase_add_test(tc, a_stop_asks_then_kills_and_nothing_starts);
 	tcase_add_test(tc, a_stop_takes_no_longer_than_its_limit);
 	tcase_add_test(tc, a_stop_during_backoff_is_done_at_once);

@@ -13,6 +13,7 @@
 
 #include "common/buf.h"
 #include "common/clock.h"
+#include "webd/events.h"
 #include "webd/server.h"
 #include "webd_samples.h"
 
@@ -308,6 +309,26 @@ START_TEST(events_end_with_the_server)
 END_TEST
 
 /* Of 40 connections 10 may be streams; who comes too late is told, and served otherwise. */
+/* A change that had to wait is told when its time has come, however late the loop looks. */
+START_TEST(a_change_is_not_forgotten)
+{
+	struct events *e = events_new(state, 4);
+	struct MHD_Response *stream = events_open(e, NULL);
+
+	ck_assert_ptr_nonnull(stream);
+	events_tick(e, 1000);
+	webd_state_drain(state);
+	events_tick(e, 1199); /* too close to the one before */
+	ck_assert_int_le(events_next_deadline(e, 1199), 1200);
+	ck_assert_int_le(events_next_deadline(e, 1200), 1200);
+	ck_assert_int_le(events_next_deadline(e, 1201), 1201);
+	events_tick(e, 1201);
+	ck_assert_int_gt(events_next_deadline(e, 1202), 2000);
+	MHD_destroy_response(stream);
+	events_free(e);
+}
+END_TEST
+
 START_TEST(events_are_bounded)
 {
 	struct buf text = BUF_INIT;
@@ -366,6 +387,39 @@ START_TEST(a_port_in_use_is_named)
 }
 END_TEST
 
+/* "::" takes IPv4 too, but not what IPv4 addresses of either list want. */
+START_TEST(an_ipv6_wildcard_leaves_room_for_ipv4)
+{
+	struct webd_config both = config;
+	int probe = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const char *why = "";
+
+	if (probe < 0)
+		return; /* this machine knows no IPv6 */
+	close(probe);
+	webd_state_free(state);
+	server_free(server);
+	server = NULL;
+	state = sample_in_sync(&both, clock_now());
+	both.nlisten = both.nmetrics = 1;
+	strcpy(both.listen[0].host, "::");
+	both.listen[0].port = both.metrics[0].port = free_port();
+	strcpy(both.metrics[0].host, "0.0.0.0");
+	server = server_new(&both, state, &why);
+	ck_assert_msg(server != NULL, "%s", why);
+	answers(both.metrics[0].port, REQUEST("GET", "/healthz", ""), "HTTP/1.1 200 ", "ok\n");
+	answers(both.metrics[0].port, REQUEST("GET", "/raw", ""), "HTTP/1.1 404 ", "");
+	server_free(server);
+	both.nmetrics = 0;
+	both.nlisten = 2;
+	strcpy(both.listen[1].host, "127.0.0.1");
+	both.listen[1].port = both.listen[0].port;
+	server = server_new(&both, state, &why);
+	ck_assert_msg(server != NULL, "%s", why);
+	answers(both.listen[1].port, REQUEST("GET", "/raw", ""), "HTTP/1.1 200 ", "poll_date");
+}
+END_TEST
+
 START_TEST(a_reload_moves_the_server)
 {
 	struct webd_config next = config;
@@ -411,9 +465,11 @@ main(void)
 	tcase_add_test(tc, counts_its_requests);
 	tcase_add_test(tc, events_tell_each_change);
 	tcase_add_test(tc, events_end_with_the_server);
+	tcase_add_test(tc, a_change_is_not_forgotten);
 	tcase_add_test(tc, events_are_bounded);
 	tcase_add_test(tc, connections_are_bounded);
 	tcase_add_test(tc, a_port_in_use_is_named);
+	tcase_add_test(tc, an_ipv6_wildcard_leaves_room_for_ipv4);
 	tcase_add_test(tc, a_reload_moves_the_server);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

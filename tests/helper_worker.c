@@ -196,5 +196,7 @@ main(int argc, char **argv)
 	channel = atoi(fd);
 	signal(SIGTERM, on_term);
 	note("%s start %ld", unit, (long)getpid());
-	return behave(argv[1], unit, argc > 3 ? argv[3] : NULL);
+	/* not exit(3): under load the search for leaks at the end may take longer than a stop may
+	 */
+	_exit(behave(argv[1], unit, argc > 3 ? argv[3] : NULL));
 }

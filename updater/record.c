@@ -40,7 +40,14 @@ describe_plan(const struct record *rec, int64_t now_ms, struct msg_record *m)
 static bool
 is_told(const struct record *rec)
 {
-	return rec->key != NULL && rec->plan.settings.passive;
+	const struct wan_record *k = rec->key;
+
+	if (k == NULL || rec->plan.settings.passive)
+		return k != NULL;
+	/* the leader's node fails, and another one has written it, or found it right, since */
+	return plan_state(&rec->plan) == MSG_RECORD_RETRYING && k->exists && k->in_sync &&
+	       !k->pending && !rec->key_mine && address_equal(&k->value, &rec->plan.wanted) &&
+	       rec->key_checked_ms != PLAN_NEVER && rec->key_checked_ms > rec->plan.checked_ms;
 }
 
 enum msg_record_state

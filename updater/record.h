@@ -23,6 +23,7 @@ struct record {
 	/* in a cluster, while another node acts on it: what that one says */
 	const struct wan_record *key; /* NULL: there is no cluster */
 	int64_t key_checked_ms;
+	bool key_mine;      /* it is this node's own word */
 	const char *reason; /* why this node does not act; "" */
 };
 

@@ -56,6 +56,7 @@ follow(struct record *rec)
 
 	rec->key = writers_key(ws, i);
 	rec->key_checked_ms = writers_key_checked_ms(ws, i);
+	rec->key_mine = writers_key_mine(ws, i);
 	rec->reason = writers_reason(ws, i);
 	plan_set_passive(&rec->plan, !writers_active(ws, i));
 }

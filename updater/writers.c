@@ -458,6 +458,14 @@ writers_key(const struct writers *ws, size_t record)
 	return &ws->list[record].found;
 }
 
+bool
+writers_key_mine(const struct writers *ws, size_t record)
+{
+	const struct wan_record *found = &ws->list[record].found;
+
+	return found->exists && strcmp(found->by, ws->node) == 0;
+}
+
 int64_t
 writers_key_checked_ms(const struct writers *ws, size_t record)
 {

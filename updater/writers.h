@@ -59,6 +59,8 @@ const char *writers_reason(const struct writers *ws, size_t record);
 /* What the cluster knows of the record, and since when it was checked, by the local clock. */
 const struct wan_record *writers_key(const struct writers *ws, size_t record);
 int64_t writers_key_checked_ms(const struct writers *ws, size_t record);
+/* Is it this node's word? */
+bool writers_key_mine(const struct writers *ws, size_t record);
 /* When the published address was confirmed, as far as writes may rely on it; or WRITER_NEVER. */
 int64_t writers_confirmed_ms(const struct writers *ws, enum address_family family);
 /* Is some record out of sync for longer than the leader's node should take? */

@@ -168,8 +168,8 @@ events_next_deadline(const struct events *e, int64_t now_ms)
 {
 	if (e->streams == NULL)
 		return CLOCK_NEVER;
-	if (e->version != e->state->version && e->announced_ms + CALM_MS > now_ms)
-		return e->announced_ms + CALM_MS;
+	if (e->version != e->state->version)
+		return e->announced_ms + CALM_MS < now_ms ? now_ms : e->announced_ms + CALM_MS;
 	return e->beat_ms + BEAT_MS;
 }
 

@@ -107,20 +107,29 @@ find(struct listeners *l, const struct listener *like)
 }
 
 static bool
-needs_v6only(const struct webd_endpoint *e, const struct webd_endpoint *all, size_t n)
+has_ipv4(const struct webd_endpoint *list, size_t n, uint16_t port)
 {
-	if (strcmp(e->host, "::") != 0)
-		return true;
 	for (size_t i = 0; i < n; i++)
-		if (all[i].port == e->port && strcmp(all[i].host, "0.0.0.0") == 0)
+		if (list[i].port == port && strchr(list[i].host, ':') == NULL)
 			return true;
 	return false;
 }
 
-int
-listeners_open(struct listeners *l, struct listeners *old, const struct webd_endpoint *endpoints,
-	       size_t n, const char *setting, const char **why)
+/* Of both lists: a socket for "::" that takes IPv4 is in the way of any other with its port. */
+static bool
+needs_v6only(const struct webd_endpoint *e, const struct webd_config *config)
 {
+	return strcmp(e->host, "::") != 0 || has_ipv4(config->listen, config->nlisten, e->port) ||
+	       has_ipv4(config->metrics, config->nmetrics, e->port);
+}
+
+int
+listeners_open(struct listeners *l, struct listeners *old, const struct webd_config *config,
+	       bool metrics, const char **why)
+{
+	const struct webd_endpoint *endpoints = metrics ? config->metrics : config->listen;
+	const char *setting = metrics ? "webd.metrics" : "webd.listen";
+	size_t n = metrics ? config->nmetrics : config->nlisten;
 	struct listener *kept[WEBD_ENDPOINTS_MAX] = { NULL };
 
 	*l = (struct listeners){ .n = 0 };
@@ -128,7 +137,7 @@ listeners_open(struct listeners *l, struct listeners *old, const struct webd_end
 		struct listener *new = &l->list[i];
 
 		*new = (struct listener){ .endpoint = endpoints[i], .fd = -1 };
-		new->v6only = needs_v6only(&endpoints[i], endpoints, n);
+		new->v6only = needs_v6only(&endpoints[i], config);
 		kept[i] = find(old, new);
 		l->n++;
 		if (kept[i] == NULL && open_one(new, setting) != 0) {

@@ -9,7 +9,7 @@
 
 struct listener {
 	struct webd_endpoint endpoint;
-	bool v6only; /* "::" takes IPv4 too, unless an IPv4 wildcard has the same port */
+	bool v6only; /* "::" takes IPv4 too, unless an IPv4 address has the same port */
 	int fd;
 };
 
@@ -19,14 +19,13 @@ struct listeners {
 };
 
 /*
- * Bind and listen on all endpoints; those that old has already are taken over
- * from it. Returns 0, and what is left in old may be closed. Or -1 with *why (a
- * sentence that names the address and what to do; valid until the next call),
- * and old is as it was.
+ * Bind and listen on the configuration's addresses for the page, or for the
+ * metrics; those that old has already are taken over from it. Returns 0, and what is left in old
+ * may be closed. Or -1 with *why (a sentence that names the address and what to do; valid until the
+ * next call), and old is as it was.
  */
-int listeners_open(struct listeners *l, struct listeners *old,
-		   const struct webd_endpoint *endpoints, size_t n, const char *setting,
-		   const char **why);
+int listeners_open(struct listeners *l, struct listeners *old, const struct webd_config *config,
+		   bool metrics, const char **why);
 /* Zeroed ones are fine. */
 void listeners_close(struct listeners *l);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +26,9 @@
 #define STREAMS_MAX 64
 /* Of the metrics' addresses: scrapers and probes are few. */
 #define METRICS_CONNECTIONS 64
+/* Descriptors that are neither: listening sockets, the bus, the channel, epoll. */
+#define OWN_DESCRIPTORS 48
+#define CONNECTIONS_MIN 8
 /* One address may be a proxy with many behind it: this only keeps room for others. */
 #define CLIENT_SHARE 4
 /* New connections taken from one socket in one pass. */
@@ -229,15 +233,39 @@ stop_site(struct site *site)
 	site->daemon = NULL;
 }
 
+/*
+ * As many connections as the process can have descriptors for, after those that
+ * probes and the process itself need: visitors alone must not use them up.
+ */
+static unsigned
+fit_connections(unsigned wanted)
+{
+	rlim_t others = METRICS_CONNECTIONS + OWN_DESCRIPTORS, fit;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted + others)
+		return wanted;
+	limit.rlim_cur = limit.rlim_max < wanted + others ? limit.rlim_max : wanted + others;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0 && getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return wanted;
+	if (limit.rlim_cur >= wanted + others)
+		return wanted;
+	fit = limit.rlim_cur > others + CONNECTIONS_MIN ? limit.rlim_cur - others : CONNECTIONS_MIN;
+	log_warn("fewer connections than max_connections are taken: the limit of open files is low",
+		 LOG_I("max_connections", wanted), LOG_I("connections", fit),
+		 LOG_I("open_files", limit.rlim_cur));
+	return (unsigned)fit;
+}
+
 /* Start both with their limits, and the events with theirs. */
 static int
 start_sites(struct server *s, unsigned max_connections, const char **why)
 {
-	unsigned streams = max_connections / 4;
+	unsigned limit = fit_connections(max_connections), streams = limit / 4;
 
 	s->max_connections = max_connections;
 	s->events = events_new(s->state, streams < STREAMS_MAX ? streams : STREAMS_MAX);
-	if (start_site(&s->sites[0], max_connections, why) != 0)
+	if (start_site(&s->sites[0], limit, why) != 0)
 		return -1;
 	return start_site(&s->sites[1], METRICS_CONNECTIONS, why);
 }
@@ -289,13 +317,11 @@ server_configure(struct server *s, const struct webd_config *config, const char 
 {
 	struct listeners web, metrics;
 
-	if (listeners_open(&web, &s->sites[0].listeners, config->listen, config->nlisten,
-			   "webd.listen", why) != 0)
+	if (listeners_open(&web, &s->sites[0].listeners, config, false, why) != 0)
 		return -1;
 	listeners_close(&s->sites[0].listeners);
 	s->sites[0].listeners = web;
-	if (listeners_open(&metrics, &s->sites[1].listeners, config->metrics, config->nmetrics,
-			   "webd.metrics", why) != 0)
+	if (listeners_open(&metrics, &s->sites[1].listeners, config, true, why) != 0)
 		return -1;
 	listeners_close(&s->sites[1].listeners);
 	s->sites[1].listeners = metrics;

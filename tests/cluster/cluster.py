@@ -25,10 +25,11 @@ class Cluster:
         self._port = esddns.free_ports(1)[0]
 
     def config(self, number, **changes):
+        listen = f"{instance.ADDRESS.format(10 + number)}:{self._port}"
         base = esddns.config_for(
             self.box, updater={"interval": "30s", "backup_delay": "2s", "backup_spread": "1s"},
-            cluster={"lease": LEASE, "peers": {
-                "listen": f"{instance.ADDRESS.format(10 + number)}:{self._port}", "key_file": str(self._key)}})
+            cluster={"lease": LEASE,
+                     "peers": {"listen": listen, "key_file": str(self._key)}})
         return esddns.merge(base, changes)
 
     def start(self, number, account="esddns-operator", start=True, **changes):

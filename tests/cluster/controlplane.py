@@ -80,6 +80,7 @@ class ControlPlane:
         self._etcd_port, self._peer_port, self.port = free_ports(3)
         self._tls = ssl.create_default_context(cafile=self.certificates / "ca.crt")
         self._etcd = self._apiserver = None
+        self._tokens = 0
         (self.directory / "tokens.csv").write_text(f'{ADMIN},admin,admin,"system:masters"\n')
         certificates.openssl("genrsa", "-out", str(self.directory / "sa.key"), "2048")
         self._write_kubeconfig()
@@ -217,10 +218,11 @@ class ControlPlane:
         self.call("DELETE", self._path("events"))
 
     def token(self, account):
-        """A new token of a service account of k8s/base."""
+        """A new token of a service account of k8s/base, other than all before."""
+        self._tokens += 1
         made = self.call("POST", self._path("serviceaccounts", account) + "/token",
                          {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
-                          "spec": {"audiences": [], "expirationSeconds": 3600}})
+                          "spec": {"audiences": [], "expirationSeconds": 3600 + self._tokens}})
         return made["status"]["token"]
 
     def _write_kubeconfig(self):

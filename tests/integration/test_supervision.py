@@ -185,7 +185,7 @@ def test_a_stopped_supervisor_takes_hung_workers_with_it(box, launch):
     os.kill(system.pid_of("updater"), signal.SIGSTOP)
     code, took = system.stop()
     # CONT follows TERM, so that even a stopped worker ends in order
-    assert code == 0 and took < 4, took
+    assert code == 0 and took < 7, took     # the whole may take 8 s
 
 
 # --- starts ------------------------------------------------------------------------------

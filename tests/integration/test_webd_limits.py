@@ -143,7 +143,7 @@ def test_one_visitor_cannot_take_all_connections(box, launch):
             sock.sendall(b"GET /raw HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             assert status_of(sock.recv(65536)) == 200
         assert system.metrics().value("esddns_state_in_sync", domain="example.com") == 1
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 8       # idle ones are closed after 15 s
         # nor can many together grow it without a bound, nor starve metrics and probes
         for i in range(200):
             with contextlib.suppress(OSError):
@@ -154,6 +154,21 @@ def test_one_visitor_cannot_take_all_connections(box, launch):
     assert all(u["restarts"] == 0 for u in system.state()["units"])
 
 
+def test_visitors_leave_descriptors_for_probes(box, launch):
+    """Where the process may open fewer files than max_connections (1024), as under ulimit."""
+    system = launch(esddns.config_for(box), wrap=["prlimit", "--nofile=160:160"])
+    system.wait_in_sync()
+    assert "fewer connections" in system.log_text()
+    with contextlib.ExitStack() as stack:
+        for i in range(300):
+            with contextlib.suppress(OSError):
+                stack.enter_context(connect(system.port, f"127.0.1.{i % 100 + 1}"))
+        for _ in range(20):
+            assert webclient.ask(system.metrics_port, "/healthz").status == 200
+    wait_for(lambda: system.ask("/raw").status == 200, "it serves again", 10)
+    assert "no connection can be taken" not in system.log_text()
+
+
 def test_slow_visitors_are_cut_off_and_hold_up_nobody(steady):
     with contextlib.ExitStack() as stack:
         slow = [stack.enter_context(connect(steady.port)) for _ in range(20)]
@@ -161,7 +176,7 @@ def test_slow_visitors_are_cut_off_and_hold_up_nobody(steady):
             sock.sendall(b"GET /raw HTTP/1.1\r\nHost: x\r\nX-Slow: ")
         started = time.monotonic()
         assert steady.ask("/raw").status == 200
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 5       # slow ones are closed after 15 s
 
         def all_closed():
             assert time.monotonic() - started < 40

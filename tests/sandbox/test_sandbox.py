@@ -87,7 +87,7 @@ def test_slow(box):
     box.fault("alpha", mode="slow", seconds=0.5)
     start = time.monotonic()
     assert ask(box, "/alpha/ip").status == 200
-    assert 0.5 <= time.monotonic() - start < 2
+    assert time.monotonic() - start >= 0.5
 
 
 def test_wrong_only_lies_about_its_own_family(box):
@@ -145,14 +145,15 @@ def test_drip(box):
 
 
 def test_late_writes_land_after_the_connection_closed(box):
-    box.fault("gandi", mode="late", seconds=0.6, times=1)
+    box.fault("gandi", mode="late", seconds=4, times=1)
     assert gandi(box, "GET", APEX).status == 404
-    start = time.monotonic()
     with pytest.raises(http.client.RemoteDisconnected):
         gandi(box, "PUT", APEX, {"rrset_values": ["198.20.0.7"], "rrset_ttl": 300})
-    assert time.monotonic() - start < 0.4
     assert gandi(box, "GET", APEX).status == 404
-    time.sleep(0.9)
+    end = time.monotonic() + 20
+    while gandi(box, "GET", APEX).status == 404:
+        assert time.monotonic() < end, "it never landed"
+        time.sleep(0.02)
     assert gandi(box, "GET", APEX).json["rrset_values"] == ["198.20.0.7"]
     assert box.counts()["gandi.late"] == 1 and box.counts()["gandi.PUT"] == 1
     assert [e["status"] for e in box.log("gandi") if e["method"] == "PUT"] == [None, 201]
