@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/mem.h"
+
 static const char *const verdict_names[] = {
 	[FOLLOW_NEW] = "new",
 	[FOLLOW_SAME] = "same",
@@ -37,4 +39,24 @@ const char *
 follow_verdict_name(enum follow_verdict verdict)
 {
 	return verdict <= FOLLOW_FOREIGN ? verdict_names[verdict] : "invalid";
+}
+
+void
+follow_note_version(struct follow_past *p, const char *version)
+{
+	if (strcmp(p->versions[p->newest], version) == 0)
+		return;
+	p->newest = (p->newest + 1) % FOLLOW_PAST_MAX;
+	mem_copy_text(p->versions[p->newest], API_VERSION_MAX, version);
+}
+
+bool
+follow_is_past(const struct follow_past *p, const char *version)
+{
+	if (version[0] == '\0' || strcmp(p->versions[p->newest], version) == 0)
+		return false;
+	for (unsigned i = 0; i < FOLLOW_PAST_MAX; i++)
+		if (strcmp(p->versions[i], version) == 0)
+			return true;
+	return false;
 }

@@ -9,7 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cluster/api.h"
 #include "ipc/message.h"
+
+#define FOLLOW_PAST_MAX 8
 
 struct follow {
 	char uid[MSG_UID_MAX]; /* "" until the first */
@@ -31,5 +34,19 @@ void follow_init(struct follow *f);
  */
 enum follow_verdict follow_judge(struct follow *f, const struct msg_wan *news, bool authoritative);
 const char *follow_verdict_name(enum follow_verdict verdict);
+
+/*
+ * The versions of the object in the order in which they were seen. A watch shows each, and
+ * an answer that was on its way meanwhile may hold one from before: versions have no order
+ * that a client may use, so they are only looked for here.
+ */
+struct follow_past {
+	char versions[FOLLOW_PAST_MAX][API_VERSION_MAX];
+	unsigned newest;
+};
+
+void follow_note_version(struct follow_past *p, const char *version);
+/* Was it seen before the one that was noted last? */
+bool follow_is_past(const struct follow_past *p, const char *version);
 
 #endif

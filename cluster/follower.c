@@ -13,7 +13,6 @@
 #include "ipc/peer.h"
 
 /* Not in this process, and not as the ConfigMap says. */
-#define VERSIONS_MAX 16
 #define NOT_YET INT64_MIN
 /* Reads that messages from peers ask for are at least this far apart. */
 #define HURRIED_READ_MS 1000
@@ -29,12 +28,9 @@ struct follower {
 
 	cJSON *object; /* as last read; NULL: none */
 	bool object_seen;
-	/* of what the watch showed last, to know what is older; versions have no order of their own
-	 */
-	char versions[VERSIONS_MAX][API_VERSION_MAX];
-	size_t next_version;
 	bool object_news, news;
 	struct api_fence fence;
+	struct follow_past past;
 	struct wan_content content;
 	char trouble[MSG_REASON_MAX]; /* of what the ConfigMap holds */
 
@@ -297,6 +293,7 @@ take_object(struct follower *f, const cJSON *object, int64_t now_ms)
 		return; /* what was known stays, and grows old */
 	}
 	wan_object_read(object, &f->fence, &f->content, trouble);
+	follow_note_version(&f->past, f->fence.version);
 	take_trouble(f, trouble);
 	first = !f->object_seen || strcmp(f->follow.uid, f->fence.uid) != 0;
 	note_confirmations(f, first, now_ms);
@@ -312,28 +309,22 @@ take_object(struct follower *f, const cJSON *object, int64_t now_ms)
 		f->news = true;
 }
 
-/* Has the watch shown it? Then what is known is as new, or newer. */
-static bool
-was_shown(const struct follower *f, const cJSON *object)
-{
-	const char *version = json_text(json_object(object, "metadata"), "resourceVersion");
-
-	for (size_t i = 0; version != NULL && i < VERSIONS_MAX; i++)
-		if (strcmp(f->versions[i], version) == 0)
-			return true;
-	return false;
-}
-
 bool
 follower_saw(struct follower *f, const cJSON *object, int64_t now_ms)
 {
-	const char *uid = json_text(json_object(object, "metadata"), "uid");
+	const cJSON *metadata = json_object(object, "metadata");
+	const char *uid = json_text(metadata, "uid");
+	const char *version = json_text(metadata, "resourceVersion");
 
 	if (uid == NULL || strcmp(uid, f->follow.uid) != 0) {
 		follower_read_now(f, now_ms);
 		return false;
 	}
-	if (!was_shown(f, object))
+	/*
+	 * The watch was faster. What it showed since holds what this answer does, and
+	 * would not be shown again if it was forgotten now.
+	 */
+	if (version == NULL || !follow_is_past(&f->past, version))
 		take_object(f, object, now_ms);
 	return true;
 }
@@ -341,13 +332,7 @@ follower_saw(struct follower *f, const cJSON *object, int64_t now_ms)
 static void
 seen(void *arg, const cJSON *object)
 {
-	struct follower *f = arg;
-	const char *version = json_text(json_object(object, "metadata"), "resourceVersion");
-
-	if (version != NULL)
-		mem_copy_text(f->versions[f->next_version++ % VERSIONS_MAX], API_VERSION_MAX,
-			      version);
-	take_object(f, object, clock_now());
+	take_object(arg, object, clock_now());
 }
 
 /* --- the caller's side --------------------------------------------------------------------------

@@ -98,6 +98,36 @@ START_TEST(verdicts_have_names)
 }
 END_TEST
 
+START_TEST(what_was_seen_before_the_newest_is_past)
+{
+	struct follow_past p = { .newest = 0 };
+	char version[16];
+
+	ck_assert(!follow_is_past(&p, ""));
+	ck_assert(!follow_is_past(&p, "7"));
+	follow_note_version(&p, "7");
+	ck_assert(!follow_is_past(&p, "7"));
+	follow_note_version(&p, "9");
+	follow_note_version(&p, "9");
+	ck_assert(follow_is_past(&p, "7"));
+	ck_assert(!follow_is_past(&p, "9"));
+	/* never seen: it may be newer, whatever its number */
+	ck_assert(!follow_is_past(&p, "8"));
+	/* a read was faster than the watch, which shows both: the later one is the newest again */
+	follow_note_version(&p, "11");
+	follow_note_version(&p, "10");
+	follow_note_version(&p, "11");
+	ck_assert(follow_is_past(&p, "10"));
+	ck_assert(!follow_is_past(&p, "11"));
+	for (unsigned i = 0; i < FOLLOW_PAST_MAX - 1; i++) {
+		ck_assert(follow_is_past(&p, "10"));
+		snprintf(version, sizeof(version), "%u", 100 + i);
+		follow_note_version(&p, version);
+	}
+	ck_assert(!follow_is_past(&p, "10"));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -110,6 +140,7 @@ main(void)
 	tcase_add_test(tc, only_ones_own_read_changes_the_uid);
 	tcase_add_loop_test(tc, what_is_taken_is_monotonic, 0, 20);
 	tcase_add_test(tc, verdicts_have_names);
+	tcase_add_test(tc, what_was_seen_before_the_newest_is_past);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

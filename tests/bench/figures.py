@@ -1,6 +1,7 @@
 """A figure, its limit, and the table of them."""
 
 import dataclasses
+import textwrap
 
 WIDTH = 80
 
@@ -50,7 +51,7 @@ def table(sections):
         lines += ["", title, *(f"  {line}" for line in what.splitlines())]
         for figure in figures:
             lines.append(_line(figure).rstrip())
-            if figure.note:
-                lines.append(f"      {figure.note}")
+            lines += textwrap.wrap(figure.note, WIDTH, initial_indent=" " * 6,
+                                   subsequent_indent=" " * 6)
     assert all(len(line) <= WIDTH for line in lines), [x for x in lines if len(x) > WIDTH]
     return "\n".join(lines)

@@ -65,8 +65,8 @@ def _run(bench, count, seconds):
     leader = (after[5] - before[5]) / took
     own = (after[4] - before[4]) / took - leader
     return [Figure(f"{count} standbys", own, "/s", count / 30 + 2,
-                   note=f"and the leader {leader:.2f} /s; the API server counted "
-                        f"{served / took:.2f} /s; {bench.load}")]
+                   note=f"leader {leader:.2f} /s, API server's count {served / took:.2f} /s; "
+                        f"{bench.load}")]
 
 
 def measure(bench, sizes, seconds):

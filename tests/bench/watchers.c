@@ -25,7 +25,7 @@
 #include "tests/bench/crowd.h"
 
 /* Each subscriber has two descriptors in the loop. */
-#define FOLLOWERS_MAX (POLLSET_MAX / 2 - 2)
+#define FOLLOWERS_MAX (POLLSET_MAX / 2 - 1)
 #define SUBSCRIBERS_MAX 2048 /* as the detector's */
 
 struct sight {
