@@ -63,9 +63,9 @@ record_state(const struct record *rec)
 	right = address_equal(&k->value, &rec->plan.wanted);
 	if (k->attention)
 		return MSG_RECORD_ATTENTION;
-	if (k->error[0] != '\0')
-		return MSG_RECORD_RETRYING;
-	return k->in_sync && right ? MSG_RECORD_IN_SYNC : MSG_RECORD_WORKING;
+	if (k->in_sync && right)
+		return MSG_RECORD_IN_SYNC;
+	return k->error[0] != '\0' ? MSG_RECORD_RETRYING : MSG_RECORD_WORKING;
 }
 
 static void

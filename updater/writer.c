@@ -260,6 +260,20 @@ close_failed(struct writer *w, const struct writer_plan *p, uint32_t random)
 		w->retry_ms = later(w->retry_ms, p->retry_ms);
 }
 
+/*
+ * Another node has just found or made the record right: that this one cannot look does not
+ * make it wrong. After an interval it is worth a word again, so that another one checks.
+ */
+static bool
+settled_by_another(const struct writer *w)
+{
+	const struct writer_key *key = &w->view.key;
+
+	return key->exists && !key->mine && !key->pending && key->in_sync &&
+	       address_equal(&key->value, &w->view.address) &&
+	       writer_since(w, w->other.ms, w->settings.interval_ms);
+}
+
 static void
 hear_plan(struct writer *w, const struct writer_plan *p, uint32_t random)
 {
@@ -280,7 +294,8 @@ hear_plan(struct writer *w, const struct writer_plan *p, uint32_t random)
 	if (!address_equal(&p->value, &w->view.address))
 		return;
 	w->rerun = false;
-	report(w, p);
+	if ((p->said != WRITER_FAILED && p->said != WRITER_ATTENTION) || !settled_by_another(w))
+		report(w, p);
 	if (p->said == WRITER_IN_SYNC) {
 		w->closed = true;
 		w->retry_ms = WRITER_NEVER;

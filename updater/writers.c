@@ -26,6 +26,7 @@ struct one {
 	struct kube_call *call;
 	enum writer_request request;
 	uint64_t id;
+	char instead[MSG_REASON_MAX]; /* of which node it was taken over, and why; "" */
 	bool refused; /* the request could not be true any more: to be answered in the next pass */
 	int64_t out_since_ms; /* CLOCK_NEVER: it is in sync */
 };
@@ -203,6 +204,19 @@ answered(void *arg, const struct kube_result *result)
 	step(o, &ev, now_ms);
 }
 
+/* Which other node failed with the record before this one took it over, and how. */
+static void
+note_failed(struct one *o)
+{
+	const struct wan_record *k = &o->found;
+	char sentence[2 * MSG_REASON_MAX] = "";
+
+	if (k->exists && !k->in_sync && k->error[0] != '\0' && strcmp(k->by, o->owner->node) != 0)
+		snprintf(sentence, sizeof(sentence), "written instead of %s, which failed: %s",
+			 k->by, k->error);
+	mem_copy_text(o->instead, sizeof(o->instead), sentence);
+}
+
 /* What the key is to say. */
 static void
 fill(const struct one *o, const struct writer_actions *a, struct wan_record *out)
@@ -219,6 +233,9 @@ fill(const struct one *o, const struct writer_actions *a, struct wan_record *out
 		out->claimed_at = clock_wall();
 		out->error[0] = out->error_type[0] = '\0';
 	}
+	/* why it was not the leader's node: for people, on every page */
+	if (out->in_sync && o->instead[0] != '\0' && !leads(ws))
+		mem_copy_text(out->error, sizeof(out->error), o->instead);
 	mem_copy_text(out->by, sizeof(out->by), ws->node);
 }
 
@@ -255,6 +272,8 @@ start(struct one *o, const struct writer_actions *a)
 	o->refused = !get && a->old_stamp != writer_stamp(o->found.raw);
 	if (o->refused)
 		return;
+	if (a->request == WRITER_REQUEST_CLAIM)
+		note_failed(o);
 	if (!get)
 		body = patch_of(o, a);
 	o->call = kube_start(ws->kube,

@@ -34,9 +34,8 @@ def from_the_leaders_node(cluster, gate):
     for instance in cluster.all:
         instance.wait_state(lambda s: s["records"][0]["in_sync"] and
                             s["records"][0]["by"] in others, "it shows who wrote")
-        # the leader's node goes on trying, and its failures come in between
-        wait_for(lambda i=instance: any(node in i.page().text for node in others),
-                 "the page says who", evidence=cluster.evidence)
+        wait_for(lambda i=instance: "written instead of node1, which failed" in i.page().text,
+                 "the page says who and why", evidence=cluster.evidence)
     assert first.log_lines("could not be read at localhost"), "the log says why"
     stays(lambda: cluster.record() == [NEW4], "it is let be", 1)
     assert cluster.puts() == 2
