@@ -1,6 +1,7 @@
 """What belongs to the pod: its token, its Events, its Node; and the pod that only shows."""
 
 import json
+import signal
 
 from cluster import NEW4, WAN4
 from faultproxy import Answer
@@ -69,6 +70,23 @@ def test_a_token_that_is_replaced(cluster, plane):
     one.wait_state(lambda s: s["leader"]["role"] == "leader", "it leads again")
     one.wait_in_sync()
     assert one.units() == pids
+
+
+def test_a_reload_changes_nothing_of_who_leads(cluster, plane, box):
+    """Settings of detector and updater change; what they follow and lead by stays."""
+    one = cluster.start(1)
+    one.wait_in_sync()
+    pids = one.units()
+    one.write_config(detector={"interval": "45s"}, updater={"interval": "40s"})
+    one.send(signal.SIGHUP)
+    one.wait_state(lambda s: s["settings"]["detector_interval_ms"] == 45000, "the new interval")
+    wait_for(lambda: one.log_lines("configuration reloaded"), "the detector has it",
+             evidence=cluster.evidence)
+    box.set_wan(NEW4)
+    one.detect()
+    cluster.wait_record(NEW4)
+    one.wait_in_sync()
+    assert one.leads() and one.units() == pids and plane.wan()["epoch"] == "1"
 
 
 def test_a_change_of_the_own_node_starts_a_round(cluster, plane, box):
