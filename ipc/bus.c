@@ -28,6 +28,8 @@
 #define LINGER_MS 50     /* nng_close() loses what its threads have not sent yet */
 #define SILENCE_MS 75000 /* two resends missed, and a margin */
 #define PROBE_MS 5000    /* in which a new connection of one's own must be served */
+/* With every second resend: each probe costs some 40 switches between threads. */
+#define PROBE_EVERY_MS 60000
 /*
  * At a start, and where the publisher is only started again, the connection
  * comes within tens of milliseconds; one that stays away is tried seldom, since
@@ -60,6 +62,7 @@ struct bus_publisher {
 	atomic_uint pipes;
 	int wake; /* eventfd: written by nng's threads when a subscriber came */
 	bool resend;
+	int64_t next_probe_ms;
 	bool probed;    /* the periodic state is due, and the probe's connection will ask for it */
 	int64_t due_ms; /* when the state was asked for last */
 	int64_t paced_ms; /* until then those before count as too close; see may_send_ms() */
@@ -421,7 +424,9 @@ bus_due(struct bus_publisher *p, const struct pollset *set, int64_t now_ms)
 	if (now_ms < may_send_ms(p))
 		return false;
 	/* over TCP the listener survives such a peer (seen with resets of 1,000 connections) */
-	if (p->due_ms != 0 && !p->resend && !p->probed && !is_tcp(p)) {
+	if (p->due_ms != 0 && !p->resend && !p->probed && !is_tcp(p) &&
+	    now_ms >= p->next_probe_ms) {
+		p->next_probe_ms = now_ms + PROBE_EVERY_MS;
 		/* it is a new connection too, after which the state goes out: once is enough */
 		start_probe(p, now_ms);
 		p->probed = true;
