@@ -25,7 +25,7 @@
 #define RESEND_MS 30000 /* the whole state again, without a reason */
 /* At most five times in any second, however many subscribers come; the first does not wait. */
 #define COALESCE_MS 250
-#define LINGER_MS 50     /* nng_close() loses what its threads have not sent yet */
+#define LINGER_MS 50     /* what nng has not sent when a listener is closed is lost */
 #define SILENCE_MS 75000 /* two resends missed, and a margin */
 #define PROBE_MS 5000    /* in which a new connection of one's own must be served */
 /* With every second resend: each probe costs some 40 switches between threads. */
