@@ -108,8 +108,6 @@ static const struct metric_family families[METRIC__MAX] = {
 		GAUGE("loadbalancer_ip_info",
 		      "An address of the load balancer in front of the cluster; always 1.",
 		      LABELS1("ip_address")),
-	[METRIC_LOG_DROPPED] = COUNTER("log_lines_dropped", "Log lines that nobody took in time.",
-				       LABELS1("unit")),
 	[METRIC_BUILD_INFO] =
 		GAUGE("build_info", "The running version; always 1.", LABELS1("version")),
 };

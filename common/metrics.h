@@ -50,7 +50,6 @@ enum metric {
 	METRIC_CONFIGMAP_WATCHED,     /* - */
 	METRIC_FOLLOWERS,             /* - */
 	METRIC_LOADBALANCER_IP,       /* ip_address */
-	METRIC_LOG_DROPPED,           /* unit */
 	METRIC_BUILD_INFO,            /* version */
 	METRIC__MAX
 };
