@@ -75,11 +75,7 @@ for program in supervisor/esddns.c:esddns.8 ctl/esddnsctl.c:esddnsctl.1; do
 done
 
 # every metric there is, and none that there is not
-sed -n -e '/families\[METRIC__MAX\]/,/^};/{' -e 's/.*/& /' -e 'H' -e '}' \
-	-e '${' -e 'x' -e 's/\n//g' -e 's/\(COUNTER\|GAUGE\|HISTOGRAM\)([[:space:]]*"/\n\1 /g' -e 'p' -e '}' \
-	"$srcdir/common/metrics.c" |
-	sed -n -e 's/^COUNTER \([a-z_]*\)".*/esddns_\1_total/p' \
-		-e 's/^[A-Z]* \([a-z_]*\)".*/esddns_\1/p' | LC_ALL=C sort -u > "$tmp/metrics"
+sh "$srcdir/tests/metric_names.sh" "$srcdir" > "$tmp/metrics"
 [ "$(wc -l < "$tmp/metrics")" -ge 25 ] || fail "the metrics cannot be found: $(cat "$tmp/metrics")"
 sed -n 's/^\.It Li \(esddns_[a-z_0-9]*\).*/\1/p' "$srcdir/man/esddns.8" | LC_ALL=C sort > "$tmp/told"
 difference=$(LC_ALL=C comm -3 "$tmp/metrics" "$tmp/told")
