@@ -102,7 +102,7 @@ begin(struct buf *b, const struct config *c, enum config_unit unit, bool whole)
 	add_text(b, "runtime_dir", c->runtime_dir);
 	add_text(b, "state_dir", c->state_dir);
 	buf_printf(b, ",\"log\":{\"level\":\"%s\",\"format\":\"%s\"}", log_level_name(c->log.level),
-		   log_format_name(c->log.format));
+		   log_format_name(log_format_here(c->log.format)));
 	buf_printf(b, ",\"cluster\":{\"backend\":\"%s\"", config_backend_name(c->cluster.backend));
 	if (whole && c->cluster.backend == CONFIG_BACKEND_KUBERNETES)
 		add_kubernetes(b, &c->cluster);
@@ -245,6 +245,11 @@ parts_webd(const struct config *c)
 	struct buf b = BUF_INIT;
 
 	begin(&b, c, CONFIG_WEBD, false);
+	/* whose page it is, where a Service chooses among several */
+	if (c->cluster.backend == CONFIG_BACKEND_KUBERNETES)
+		add_text(&b, "instance",
+			 c->cluster.pod_name != NULL ? c->cluster.pod_name
+						     : c->cluster.identity_host);
 	add_records(&b, c);
 	add_endpoints(&b, "listen", &c->webd.listen);
 	add_endpoints(&b, "metrics", &c->webd.metrics);
