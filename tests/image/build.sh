@@ -31,6 +31,7 @@ store() { # store COMMAND ARGUMENT...
 
 # Where this machine gets Debian from: the lines "URI SUITE COMPONENT" of its apt.
 debian_archives() {
+	# shellcheck disable=SC2016 # words of apt
 	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
 		'Created-By: Packages' 'Origin: Debian' | grep -E " $suite(-updates|-security)? " | sort -u
 }
@@ -83,14 +84,17 @@ make_base() {
 	umount "$top/base"
 }
 
-# shellcheck disable=SC2086
+# shellcheck disable=SC2086,SC2154
 need_packages $image_packages
 mkdir -p "$top"
 store podman image exists "$base" || make_base
 echo "The image (log: build/image/build.log) ..."
-revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+# a release has no .git
+revision=
+[ ! -e .git ] || revision=--label=org.opencontainers.image.revision=$(git rev-parse HEAD)
+# shellcheck disable=SC2086
 store buildah bud --isolation chroot --format docker --layers --jobs 2 --force-rm --pull-never \
-	--build-arg "VERSION=$version" --label "org.opencontainers.image.revision=$revision" \
+	--build-arg "VERSION=$version" $revision \
 	-f k8s/Dockerfile -t "$image" . >"$top/build.log" 2>&1 || {
 	tail -n 40 "$top/build.log" >&2
 	fail "the build failed; the whole log is build/image/build.log"

@@ -98,6 +98,7 @@ class Container:
         config = esddns.merge(config, {"webd": {"listen": [f"127.0.0.1:{self.port}"],
                                                 "metrics": [f"127.0.0.1:{self.metrics_port}"]}})
         self._mounts = []
+        config = {key: value for key, value in config.items() if value is not None}
         self.mount("esddns.yaml", esddns.render(config), "/etc/esddns/esddns.yaml")
         self._take_authority(config)
         self._options = options

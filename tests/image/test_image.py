@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import stat
 import subprocess
 
@@ -49,6 +50,22 @@ def test_it_keeps_a_record_without_any_mount_but_its_configuration(run, box):
     box.set_wan("198.20.0.8")
     wait_for(lambda: box.rrset("example.com", "@", "A")["rrset_values"] == ["198.20.0.8"],
              "the record follows", evidence=container.log_text)
+
+
+def test_the_command_of_the_readme(run, box):
+    """Its options, with one record from the environment; only where the world is comes from a file."""
+    text = (TOP / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    command = shlex.split(re.search(r"^docker run (.*) esddns$", text, re.MULTILINE)[1])
+    command.remove("-d")
+    at = command.index("GANDI_API_KEY")     # of the caller's environment
+    assert command[at - 1] == "-e" and not any("GANDI_API_KEY=" in part for part in command)
+    command[at] = f"GANDI_API_KEY={esddns.TOKEN}"
+    container = run(*command, config={"records": None}, environment={})
+    container.wait_in_sync()
+    assert box.rrset("example.com", "home", "A")["rrset_values"] == ["198.20.0.7"]
+    # the next line there
+    assert re.search("^docker exec esddns esddnsctl status$", text, re.MULTILINE)
+    assert container.execute("esddnsctl", "status")[0] == 0
 
 
 @pytest.mark.parametrize("user", ["65532:65532", "12345:0", "1000:1000"])
@@ -221,7 +238,8 @@ def test_the_image_says_what_it_is(archive, engine):
     assert labels["org.opencontainers.image.version"] == version()
     assert labels["org.opencontainers.image.licenses"] == "MIT"
     assert labels["org.opencontainers.image.description"]
-    assert len(labels["org.opencontainers.image.revision"]) == 40
+    assert len(labels.get("org.opencontainers.image.revision", "")) == \
+        (40 if (TOP / ".git").exists() else 0)
     assert archive.tags == [f"localhost/esddns:{version()}"]
     assert engine.run_to_end("--version") == (0, f"esddns {version()}\n")
     assert config["Entrypoint"] == ["/usr/bin/esddns"] and not config.get("Cmd")
