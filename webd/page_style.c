@@ -35,6 +35,7 @@ const char page_style[] =
 	".quiet { color: var(--quiet); font-size: .875rem; }\n"
 	"time, td, dd { font-variant-numeric: tabular-nums; }\n"
 	"[data-age], [data-left] { white-space: nowrap; }\n"
+	".card > p > time { white-space: nowrap; }\n"
 	"@media (min-width: 68rem) { td time { white-space: nowrap; } }\n"
 	"code { font: .9375em ui-monospace, \"Cascadia Mono\", \"DejaVu Sans Mono\", monospace; }\n"
 	"a { color: inherit; text-underline-offset: .2em; }\n"
