@@ -248,6 +248,11 @@ parts_webd(const struct config *c)
 	struct buf b = BUF_INIT;
 
 	begin(&b, c, CONFIG_WEBD, false);
+	/* whose page it is, where a Service chooses among several */
+	if (c->cluster.backend == CONFIG_BACKEND_KUBERNETES)
+		add_text(&b, "instance",
+			 c->cluster.pod_name != NULL ? c->cluster.pod_name
+						     : c->cluster.identity_host);
 	add_records(&b, c);
 	add_endpoints(&b, "listen", &c->webd.listen);
 	add_endpoints(&b, "metrics", &c->webd.metrics);

@@ -84,7 +84,7 @@ mkdir -p "$top"
 store podman image exists "$base" || make_base
 echo "The image (log: build/image/build.log) ..."
 revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
-store buildah bud --isolation chroot --format docker --layers --force-rm --pull-never \
+store buildah bud --isolation chroot --format docker --layers --jobs 2 --force-rm --pull-never \
 	--label "org.opencontainers.image.revision=$revision" \
 	-f k8s/Dockerfile -t "$image" . >"$top/build.log" 2>&1 || {
 	tail -n 40 "$top/build.log" >&2

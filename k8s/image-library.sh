@@ -1,26 +1,21 @@
 #!/bin/sh
-# Builds three libraries from Debian's source packages, with its patches and its compiler flags, but
-# with only what ESDDNS uses of them. Called by k8s/Dockerfile.
-# usage: image-libraries.sh PREFIX
+# Builds one library from Debian's source package, with its patches and its compiler flags, but with
+# only what ESDDNS uses of it. Called by k8s/Dockerfile, in an empty directory.
+# usage: image-library.sh curl|libmicrohttpd|nng PREFIX
 set -eu
-prefix=$1
-eval "$(DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --export=sh)"
-jobs=$(nproc)
-export MAKEFLAGS="-s -j$jobs"
-
-# The last two patches of curl make libraries of the same source with another name and other TLS.
-unpack_curl() {
-	dpkg-source --skip-patches -x curl_*.dsc curl
-	grep -vE '^(#|$|90_gnutls|99_nss)' curl/debian/patches/series >series
-	while read -r name; do
-		patch -d curl -sp1 <"curl/debian/patches/$name"
-	done <series
-}
+package=$1
+prefix=$2
 
 # HTTP and HTTPS by OpenSSL. What is left out: every other protocol, GnuTLS, Kerberos, LDAP, SSH,
 # HTTP/2, compression, cookies, authentication, and a resolver with threads.
 build_curl() {
-	cd curl
+	# the last two patches are for libraries of the same source with another TLS and another name
+	dpkg-source --skip-patches -x curl_*.dsc source
+	cd source
+	grep -vE '^(#|$|90_gnutls|99_nss)' debian/patches/series >../series
+	while read -r name; do
+		patch -sp1 <"debian/patches/$name"
+	done <../series
 	./configure -q --prefix="$prefix" --disable-dependency-tracking --disable-static \
 		--disable-symbol-hiding --enable-versioned-symbols --with-openssl --enable-ares \
 		--with-ca-bundle=/etc/ssl/certs/ca-certificates.crt --with-ca-path=/etc/ssl/certs \
@@ -34,34 +29,33 @@ build_curl() {
 	make -C lib install
 	make -C include install
 	make install-pkgconfigDATA
-	cd ..
 }
 
-# A server of HTTP, with poll by epoll. What is left out: TLS, by which it needs GnuTLS,
-# authentication, and forms.
-build_microhttpd() {
-	cd libmicrohttpd-*/
+# HTTP by epoll. What is left out: TLS, by which it needs GnuTLS; authentication, and forms.
+build_libmicrohttpd() {
+	dpkg-source -x libmicrohttpd_*.dsc source
+	cd source
 	./configure -q --prefix="$prefix" --disable-dependency-tracking --disable-static \
 		--disable-https --disable-bauth --disable-dauth --disable-httpupgrade \
 		--disable-postprocessor --disable-doc --disable-examples --disable-curl
 	make -C src/microhttpd install
 	make -C src/include install
 	make install-pkgconfigDATA
-	cd ..
 }
 
-# What is left out: TLS, by which it needs Mbed TLS, WebSockets, and HTTP, which they need.
+# What is left out: TLS, by which it needs Mbed TLS; HTTP, and WebSockets, which need it.
 build_nng() {
-	cmake -S nng-*/ -B nng-build -DCMAKE_BUILD_TYPE=None -DCMAKE_INSTALL_PREFIX="$prefix" \
+	dpkg-source -x nng_*.dsc source
+	cmake -S source -B build -DCMAKE_BUILD_TYPE=None -DCMAKE_INSTALL_PREFIX="$prefix" \
 		-DCMAKE_INSTALL_LIBDIR=lib -DBUILD_SHARED_LIBS=ON -DNNG_TESTS=OFF -DNNG_TOOLS=OFF \
 		-DNNG_ENABLE_HTTP=OFF -DNNG_TRANSPORT_WS=OFF -DNNG_TRANSPORT_TLS=OFF
-	make -C nng-build install
+	make -C build install
 }
 
-apt-get -q source --download-only curl libmicrohttpd nng
-dpkg-source -x libmicrohttpd_*.dsc
-dpkg-source -x nng_*.dsc
-unpack_curl
-build_curl
-build_microhttpd
-build_nng
+flags=$(DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --export=sh)
+eval "$flags"
+MAKEFLAGS="-s -j$(nproc)"
+export MAKEFLAGS
+apt-get -q source --download-only "$package"
+"build_$package"
+strip "$prefix"/lib/*.so
