@@ -31,6 +31,8 @@ void lead_tell_peers(struct lead *l, const char *json);
 /* Where peers find this pod while it leads, "tcp://host:port"; "" if nowhere. */
 const char *lead_publisher(const struct lead *l);
 unsigned lead_followers(const struct lead *l);
+/* True once after lead_publisher() became another one while this pod leads: a key has come. */
+bool lead_take_opened(struct lead *l);
 
 /* True once after this pod's Node has other addresses, or became ready or unready. */
 bool lead_take_node_change(struct lead *l);
