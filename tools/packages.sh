@@ -11,6 +11,10 @@ test_packages="python3-pytest clang-format shellcheck coturn nginx-light iproute
 	mandoc systemd zsh etcd-server clang libclang-rt-dev valgrind"
 # what tests/image builds the container image with, and runs it with
 image_packages="debootstrap buildah podman runc python3"
+# the page's tests, in a real browser (its fonts come with it)
+browser_packages="chromium python3-pytest"
+# the rules, and a real Prometheus that reads the metrics
+monitoring_packages="prometheus"
 # what "make bench" compares with, and measures with
 bench_packages="nginx-light wrk util-linux binutils"
 

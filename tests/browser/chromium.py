@@ -42,7 +42,7 @@ def program():
 class Chromium:
     """One browser with a profile of its own, which is gone afterwards."""
 
-    def __init__(self):
+    def __init__(self, **environment):
         self._profile = tempfile.mkdtemp(prefix="esddns-chromium-")
         self._number = 0
         self._buffer = b""
@@ -56,7 +56,7 @@ class Chromium:
             self._process = subprocess.Popen(
                 [program(), *FLAGS, f"--user-data-dir={self._profile}/data", "about:blank"],
                 stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, pass_fds=(3, 4),
-                env=os.environ | {"HOME": self._profile, "TZ": "UTC"},
+                env=os.environ | {"HOME": self._profile, "TZ": "UTC"} | environment,
                 preexec_fn=lambda: (os.dup2(theirs_in, 3), os.dup2(theirs_out, 4)))
         finally:
             os.close(theirs_in)
@@ -196,6 +196,12 @@ class Tab:
         if error:
             raise ProtocolError(f"{url}: {error}")
         self.wait("document.readyState === 'complete'", f"{url} is loaded")
+
+    def show(self, document):
+        """This HTML, in place of a page with a URL."""
+        frame = self.call("Page.getFrameTree")["frameTree"]["frame"]["id"]
+        self.call("Page.setDocumentContent", frameId=frame, html=document)
+        self.wait("[...document.images].every((i) => i.complete)", "its pictures are loaded")
 
     def evaluate(self, expression):
         """Its value (JSON); a promise is awaited. Works where the page's scripts are off, too."""
