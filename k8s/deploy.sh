@@ -337,7 +337,7 @@ give_advice() {
 		printf '%s\n' "$pods" | head -n 3 | while read -r pod rest; do
 			[ -n "$pod" ] || continue
 			printf '\nThe last lines of %s:\n' "$pod"
-			kube logs --namespace "$namespace" "$pod" --tail=10 || true
+			kube logs --namespace "$namespace" "$pod" --tail=10 --request-timeout=10s || true
 		done
 		show_warnings "$namespace"
 		echo

@@ -16,7 +16,7 @@ GROUPS = {"daemonsets": "/apis/apps/v1", "deployments": "/apis/apps/v1",
           "roles": "/apis/rbac.authorization.k8s.io/v1",
           "rolebindings": "/apis/rbac.authorization.k8s.io/v1"}
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
-NODE, ADDRESS = "pretended", "192.0.2.7"
+NODE, ADDRESS = "pretended", "127.0.0.9"        # no kubelet: refused at once
 POLL = 0.2
 
 
@@ -55,7 +55,8 @@ class Plane(controlplane.ControlPlane):
             # pylint: disable=subprocess-popen-preexec-fn
             self._manager = subprocess.Popen(
                 [program, "--kubeconfig", self.directory / "admin.conf", "--leader-elect=false",
-                 "--port=0", "--secure-port=0", f"--controllers={','.join(CONTROLLERS)}",
+                 "--port=0", "--secure-port=0", "--kube-api-qps=500", "--kube-api-burst=500",
+                 f"--controllers={','.join(CONTROLLERS)}",
                  f"--root-ca-file={self.certificates}/ca.crt",
                  f"--service-account-private-key-file={self.directory}/sa.key"],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL,
@@ -90,8 +91,9 @@ class Plane(controlplane.ControlPlane):
 
     def clean(self):
         """As if nothing had ever been deployed here."""
-        self.node.trouble = None
-        for path in (f"{RBAC}/clusterroles/esddns-operator",
+        for path in (f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets",   # so that pods go early
+                     f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments",
+                     f"{RBAC}/clusterroles/esddns-operator",
                      f"{RBAC}/clusterrolebindings/esddns-operator",
                      f"/api/v1/namespaces/{NAMESPACE}", "/api/v1/namespaces/metallb-system"):
             with contextlib.suppress(Refused):
