@@ -42,9 +42,9 @@ def test_it_keeps_a_record_without_any_mount_but_its_configuration(run, box):
     container = run()
     container.wait_in_sync()
     assert box.rrset("example.com", "@", "A")["rrset_values"] == ["198.20.0.7"]
-    state = container.state()
-    assert {u["name"]: u["state"] for u in state["units"]} == dict.fromkeys(
-        ("detector", "updater", "webd"), "active")
+    active = dict.fromkeys(("detector", "updater", "webd"), "active")
+    wait_for(lambda: {u["name"]: u["state"] for u in container.state()["units"]} == active,
+             "the page shows all units active", evidence=container.log_text)
     for pid in (container.pid, *processes.units_of(container.pid).values()):
         assert status_of(pid)["Uid"].split() == ["65532"] * 4
     box.set_wan("198.20.0.8")
