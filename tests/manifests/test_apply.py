@@ -1,11 +1,11 @@
 """What a real API server makes of it: applied, again, changed, deleted."""
 
 import pytest
-import yaml
 
 from controlplane import Refused
-from manifests import (COMBINATIONS, COMPONENTS, DAEMONSET, DEPLOYMENT, K8S, NAMESPACE, OVERLAYS,
-                       combination, customise, find, parse, set_data, workloads)
+from manifests import (COMBINATIONS, DAEMONSET, DEPLOYMENT, K8S, NAMESPACE, OVERLAYS, combination,
+                       customise, find, parse, pod_of, set_data)
+from test_confinement import broken
 from waiting import wait_for
 
 LIMIT = 60
@@ -30,11 +30,6 @@ def apply(plane, text):
     return {name: verdict for name, _, verdict in lines}
 
 
-def remove(plane, text):
-    plane.kubectl("delete", "--wait=false", "--ignore-not-found", "-f", "-", text=text)
-    wait_for(lambda: not remains(plane), "nothing is left", LIMIT, lambda: str(remains(plane)))
-
-
 def gone(plane, path):
     try:
         plane.call("GET", path)
@@ -44,13 +39,19 @@ def gone(plane, path):
     return False
 
 
+def listable(plane):
+    """The path of each kind of object that the API server lists."""
+    groups = ["/api/v1"] + [f"/apis/{g['preferredVersion']['groupVersion']}"
+                            for g in plane.call("GET", "/apis")["groups"]]
+    return [f"{group}/{kind['name']}" for group in groups
+            for kind in plane.call("GET", group)["resources"] if "list" in kind["verbs"]]
+
+
 def remains(plane):
     """What of ESDDNS the API server still has, of all kinds that it knows."""
-    found = []
-    for kind in plane.kubectl("api-resources", "--verbs=list", "-o", "name").split():
-        listed = plane.kubectl("get", kind, "--all-namespaces", "--ignore-not-found", "-o", "name")
-        found += [name for name in listed.split() if "esddns" in name]
-    return found
+    return [f"{path}/{item['metadata']['name']}" for path in listable(plane)
+            for item in plane.call("GET", path)["items"]
+            if "esddns" in item["metadata"]["name"] + item["metadata"].get("namespace", "")]
 
 
 def stored(plane):
@@ -69,10 +70,10 @@ def fixture_production(plane):
     text = combination("production")
     apply(plane, text)
     for path, kind, version, name, content in OTHERS:
-        plane.call("POST", path, {"apiVersion": version, "kind": kind,
-                                  "metadata": {"name": name}, **content})
-    yield text
-    remove(plane, text)
+        if gone(plane, f"{path}/{name}"):
+            plane.call("POST", path, {"apiVersion": version, "kind": kind,
+                                      "metadata": {"name": name}, **content})
+    return text
 
 
 @pytest.mark.parametrize("overlay, components", COMBINATIONS,
@@ -80,13 +81,9 @@ def fixture_production(plane):
 def test_the_server_takes_every_field(plane, overlay, components):
     """kubectl validates against the server's own schema: an unknown field is an error."""
     text = combination(overlay, components)
-    try:
-        assert set(apply(plane, text).values()) <= {"created", "configured", "unchanged"}
-        again = apply(plane, text)
-        assert set(again.values()) == {"unchanged"}, again
-    finally:
-        if (overlay, components) == COMBINATIONS[-1]:
-            remove(plane, text)
+    assert set(apply(plane, text).values()) <= {"created", "configured", "unchanged"}
+    again = apply(plane, text)
+    assert set(again.values()) == {"unchanged"}, again
 
 
 def test_applied_twice_nothing_changes(plane, production):
@@ -98,6 +95,7 @@ def test_applied_twice_nothing_changes(plane, production):
 
 def test_a_change_of_a_setting_replaces_the_pods_that_it_is_for(plane, production):
     settings = find(parse(production), "ConfigMap", "esddns-config")["data"]
+    kinds = {DAEMONSET: "daemonset.apps", DEPLOYMENT: "deployment.apps"}
     before, others = generations(plane), stored(plane)
     for values, changed in (
             ({"record_ttl": "900"}, {DAEMONSET, DEPLOYMENT}),
@@ -107,9 +105,7 @@ def test_a_change_of_a_setting_replaces_the_pods_that_it_is_for(plane, productio
             ({"esddns-service.yaml": settings["esddns-service.yaml"] + "# more\n"}, {DEPLOYMENT})):
         said = apply(plane, customise(K8S, "production", patches=[set_data(**values)]))
         assert {name for name, verdict in said.items() if verdict != "unchanged"} == \
-            {"configmap/esddns-config", *(f"daemonset.apps/{DAEMONSET}" for c in changed
-                                          if c == DAEMONSET),
-             *(f"deployment.apps/{DEPLOYMENT}" for c in changed if c == DEPLOYMENT)}, values
+            {"configmap/esddns-config", *(f"{kinds[name]}/{name}" for name in changed)}, values
         after = generations(plane)
         assert {name for name in after if after[name] != before[name]} == changed, values
         apply(plane, production)
@@ -135,25 +131,23 @@ def test_one_overlay_after_the_other(plane, production):
     assert stored(plane) == stays
 
 
-def test_delete_leaves_nothing_behind_and_it_can_begin_anew(plane, production):
-    remove(plane, production)
-    assert gone(plane, f"/apis/rbac.authorization.k8s.io/v1/clusterroles/esddns-operator")
-    assert gone(plane, f"{CORE}/namespaces/{NAMESPACE}")
-    assert set(apply(plane, production).values()) == {"created"}
-
-
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_the_stored_pods_are_as_confined_as_the_written_ones(plane, overlay):
     """What the API server fills in opens nothing: a port of the host's, say."""
-    from test_confinement import broken     # pylint: disable=import-outside-toplevel
+    apply(plane, combination(overlay))
+    for kind, name, above in (("daemonsets", DAEMONSET, {"hostNetwork"}),
+                              ("deployments", DEPLOYMENT, set())):
+        workload = plane.call("GET", f"{APPS}{IN_NAMESPACE}/{kind}/{name}")
+        assert broken(pod_of(workload)) == above, name
 
-    text = combination(overlay, COMPONENTS[:1])
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_delete_leaves_nothing_behind_and_it_can_begin_anew(plane, production, overlay):
+    """What users and programs added goes with the namespace."""
+    assert len(stored(plane)) == len(OTHERS) and production
+    text = combination(overlay, ("network-policy",))
     apply(plane, text)
-    try:
-        daemonset = plane.call("GET", f"{APPS}{IN_NAMESPACE}/daemonsets/{DAEMONSET}")
-        deployment = plane.call("GET", f"{APPS}{IN_NAMESPACE}/deployments/{DEPLOYMENT}")
-        assert broken(daemonset["spec"]["template"]["spec"]) == {"hostNetwork"}
-        assert broken(deployment["spec"]["template"]["spec"]) == set()
-        assert len(workloads(list(yaml.safe_load_all(text)))) == 2
-    finally:
-        remove(plane, text)
+    assert len(remains(plane)) >= len(parse(text)) + len(OTHERS)
+    plane.kubectl("delete", "--wait=false", "-f", "-", text=text)
+    wait_for(lambda: not remains(plane), "nothing is left", LIMIT, lambda: str(remains(plane)))
+    assert set(apply(plane, text).values()) == {"created"}
