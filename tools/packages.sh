@@ -9,6 +9,8 @@ sandbox_packages="python3 openssl curl ca-certificates"
 # servers that nobody here wrote (coturn, nginx), and what the network tests need
 test_packages="python3-pytest clang-format coturn nginx-light iproute2 nftables procps xz-utils
 	mandoc systemd zsh etcd-server clang libclang-rt-dev valgrind"
+# what tests/image builds the container image with, and runs it with
+image_packages="debootstrap buildah podman runc python3"
 # what "make bench" compares with, and measures with
 bench_packages="nginx-light wrk util-linux binutils"
 
