@@ -19,7 +19,7 @@ ECHO = ("203.0.113.1", "203.0.113.2", "203.0.113.3")
 STUN = ("203.0.113.4", "203.0.113.5")
 GANDI = "203.0.113.6"
 FIRST_WAN = "203.0.113.10"
-ZONE, NAME, KIND = "example.com", "@", "A"
+ZONE, NAME, KIND = "esddns.test", "@", "A"
 POLL_SECONDS = 0.05
 
 
@@ -43,7 +43,8 @@ class Internet:
             servers = realservers.Servers(self._directory)
             stack.callback(servers.stop)
             with space.entered():
-                self._box = stack.enter_context(client.Sandbox("--tls-dir", str(self.tls)))
+                self._box = stack.enter_context(client.Sandbox("--zone", ZONE, "--tls-dir",
+                                                             str(self.tls)))
                 servers.nginx(self.tls, ECHO, GANDI, self._box.state["ports"]["https"])
                 servers.coturn(*STUN)
             wait_for(lambda: servers.up(space), "nginx and coturn listen")
