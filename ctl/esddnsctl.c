@@ -39,6 +39,7 @@ static const char help[] =
 	"Ask and command a running esddns.\n"
 	"\n"
 	"  status [UNIT]      what it knows and does, and whether all is well\n"
+	"  ping               does it answer? Whether all is well is no matter\n"
 	"  probe              ask every source for this host's address once, and show who\n"
 	"                     answered what and what was agreed; needs no running esddns,\n"
 	"                     and changes nothing\n"
@@ -67,6 +68,7 @@ static const char help[] =
 
 enum verb {
 	VERB_STATUS,
+	VERB_PING,
 	VERB_PROBE,
 	VERB_DETECT,
 	VERB_SYNC,
@@ -87,6 +89,7 @@ static const struct {
 	const char *done; /* what is said after it was done; with UNIT_ALWAYS the unit's state is */
 } verbs[VERB__MAX] = {
 	[VERB_STATUS] = { "status", UNIT_MAYBE, "" },
+	[VERB_PING] = { "ping", UNIT_NEVER, "esddns answers" },
 	[VERB_PROBE] = { "probe", UNIT_NEVER, "" },
 	[VERB_DETECT] = { "detect", UNIT_NEVER,
 			  "a round was started; esddnsctl status shows what it finds" },

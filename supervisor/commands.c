@@ -258,6 +258,10 @@ commands_take(void *arg, uint64_t client, const struct control_request *request)
 		command_status(s, client, now_ms);
 		return;
 	}
+	if (request->verb == CONTROL_PING) {
+		answer_done(s, client);
+		return;
+	}
 	if (s->manager.phase != MANAGER_RUNNING) {
 		control_refuse(s->control, client, CONTROL_FAILED, "esddns is stopping");
 		return;
@@ -284,6 +288,7 @@ commands_take(void *arg, uint64_t client, const struct control_request *request)
 		supervisor_step_all(s, MANAGER_EV_SHUTDOWN);
 		break;
 	case CONTROL_STATUS:
+	case CONTROL_PING:
 	case CONTROL_VERB__MAX:
 		break;
 	}

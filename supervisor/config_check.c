@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,6 +18,7 @@
 
 #define TOKEN_FILE_MAX 16384
 #define DOMAIN_MAX 253
+#define TROUBLE_MAX 200
 
 static struct config_node *
 node_of(const struct config_loading *load, const char *section, const char *key)
@@ -101,31 +103,69 @@ check_records(struct config_loading *load)
 
 /* --- files that others read later -------------------------------------------- */
 
-/* Could it be read now? Its mode too, where others must not read it. */
-static void
-check_file(struct config_loading *load, const char *path, const char *file, bool secret)
+/* Why the file cannot be used now, as a phrase behind its name; NULL if it can. */
+static const char *
+file_trouble(const char *file, bool secret, struct stat *st, char *out, size_t size)
 {
 	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	out[0] = '\0';
+	if (fd < 0)
+		snprintf(out, size, "cannot be read: %s", strerror(errno));
+	else if (fstat(fd, st) < 0)
+		snprintf(out, size, "cannot be looked at: %s", strerror(errno));
+	else if (!S_ISREG(st->st_mode))
+		snprintf(out, size, "is not a regular file");
+	else if (st->st_size == 0)
+		snprintf(out, size, "is empty");
+	else if (secret && st->st_size > TOKEN_FILE_MAX)
+		snprintf(out, size, "is larger than %d bytes; no token is", TOKEN_FILE_MAX);
+	if (fd >= 0)
+		close(fd);
+	return out[0] != '\0' ? out : NULL;
+}
+
+static void
+check_file(struct config_loading *load, const char *path, const char *file)
+{
+	char why[TROUBLE_MAX];
 	struct stat st;
 
-	if (fd < 0) {
-		config_error_at(load, path, "%s cannot be read: %s", file, strerror(errno));
-		return;
-	}
-	if (fstat(fd, &st) < 0)
-		config_error_at(load, path, "%s cannot be looked at: %s", file, strerror(errno));
-	else if (!S_ISREG(st.st_mode))
-		config_error_at(load, path, "%s is not a regular file", file);
-	else if (st.st_size == 0)
-		config_error_at(load, path, "%s is empty", file);
-	else if (secret && st.st_size > TOKEN_FILE_MAX)
-		config_error_at(load, path, "%s is larger than %d bytes; no token is", file,
-				TOKEN_FILE_MAX);
-	else if (secret && (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+	if (file_trouble(file, false, &st, why, sizeof(why)) != NULL)
+		config_error_at(load, path, "%s %s", file, why);
+}
+
+/* Who is not the file's owner reads it as one of its group: that bit is then needed. */
+static bool
+is_open(const struct stat *st)
+{
+	return (st->st_mode &
+		(st->st_uid == geteuid() ? S_IRWXG | S_IRWXO : S_IWGRP | S_IXGRP | S_IRWXO)) != 0;
+}
+
+/*
+ * In a pod the file is a Secret's, which may come or be put right later: the pod shows what it
+ * can meanwhile, and the updater looks for it again and again.
+ */
+static void
+check_token_file(struct config_loading *load, const char *file)
+{
+	static const char path[] = "provider.token_file";
+	char why[TROUBLE_MAX];
+	struct stat st;
+
+	if (file_trouble(file, true, &st, why, sizeof(why)) != NULL) {
+		if (config_in_pod(load))
+			config_warn_at(load, path,
+				       "%s %s; no record is written until there is a token in it",
+				       file, why);
+		else
+			config_error_at(load, path, "%s %s", file, why);
+	} else if (is_open(&st)) {
 		config_warn_at(load, path,
 			       "%s is open to other users (mode %03o); chmod 600 closes it", file,
 			       (unsigned)st.st_mode & 0777);
-	close(fd);
+	}
 }
 
 static void
@@ -136,7 +176,7 @@ check_provider(struct config_loading *load)
 	bool needs_token = c->units[CONFIG_UPDATER].enabled && !c->updater.observe;
 
 	if (c->provider.ca_file != NULL && config_sound(load, "provider", "ca_file"))
-		check_file(load, "provider.ca_file", c->provider.ca_file, false);
+		check_file(load, "provider.ca_file", c->provider.ca_file);
 	if (!needs_token || !config_sound(load, "provider", "token_file") ||
 	    !config_sound(load, "updater", "observe"))
 		return;
@@ -144,7 +184,7 @@ check_provider(struct config_loading *load)
 		config_warn_at(load, "provider.token_file",
 			       "is not read while GANDI_API_KEY or API_KEY is set");
 	else if (token_file != NULL)
-		check_file(load, "provider.token_file", token_file, true);
+		check_token_file(load, token_file);
 	else if (!c->token_in_environment)
 		config_error_at(load, "provider.token_file",
 				"there is no token; name the file that holds it, or set "
@@ -312,7 +352,7 @@ check_detector(struct config_loading *load)
 			       "below 30s the public services of the built-in list may block "
 			       "this host");
 	if (d->ca_file != NULL && config_sound(load, "detector", "ca_file"))
-		check_file(load, "detector.ca_file", d->ca_file, false);
+		check_file(load, "detector.ca_file", d->ca_file);
 	if (d->allow_reserved)
 		config_warn_at(load, "detector.allow_reserved",
 			       "private and reserved addresses may be published; this is for "

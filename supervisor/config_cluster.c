@@ -47,8 +47,8 @@ name_variable(struct config_loading *load, const char *variable, size_t max)
 
 /* --- in a pod ---------------------------------------------------------------- */
 
-static bool
-in_pod(const struct config_loading *load)
+bool
+config_in_pod(const struct config_loading *load)
 {
 	return config_env_get(load->env, "KUBERNETES_SERVICE_HOST") != NULL;
 }
@@ -141,7 +141,7 @@ decide_namespace(struct config_loading *load, char *context)
 	pod = name_variable(load, "POD_NAMESPACE", NAMESPACE_MAX_LEN);
 	if (pod != NULL)
 		cl->namespace = mem_strdup(pod);
-	else if (in_pod(load))
+	else if (config_in_pod(load))
 		cl->namespace = mounted_namespace(load);
 	if (cl->namespace == NULL && context != NULL && !is_name(context, NAMESPACE_MAX_LEN))
 		config_error_at(load, "cluster.namespace",
@@ -149,7 +149,7 @@ decide_namespace(struct config_loading *load, char *context)
 				config_quote(context, quoted, sizeof(quoted)));
 	else if (cl->namespace == NULL && context != NULL)
 		cl->namespace = mem_strdup(context);
-	else if (cl->namespace == NULL && in_pod(load))
+	else if (cl->namespace == NULL && config_in_pod(load))
 		config_error_at(load, "cluster.namespace",
 				"the pod does not say in which namespace it is; set it, or "
 				"POD_NAMESPACE");
@@ -166,7 +166,7 @@ decide_names(struct config_loading *load)
 	const char *host = config_env_get(load->env, "HOSTNAME");
 	char own[NAME_MAX_LEN + 1] = "";
 
-	if (pod == NULL && in_pod(load) && host != NULL && is_name(host, NAME_MAX_LEN))
+	if (pod == NULL && config_in_pod(load) && host != NULL && is_name(host, NAME_MAX_LEN))
 		pod = host;
 	cl->pod_name = mem_strdup(pod);
 	cl->pod_uid = mem_strdup(uid);
@@ -189,8 +189,8 @@ decide_backend(const struct config_loading *load)
 
 	if (cl->backend != CONFIG_BACKEND_AUTO)
 		return cl->backend;
-	return cl->kubeconfig != NULL || in_pod(load) ? CONFIG_BACKEND_KUBERNETES
-						      : CONFIG_BACKEND_LOCAL;
+	return cl->kubeconfig != NULL || config_in_pod(load) ? CONFIG_BACKEND_KUBERNETES
+							     : CONFIG_BACKEND_LOCAL;
 }
 
 static void
@@ -208,7 +208,7 @@ check_backend(struct config_loading *load)
 		return;
 	if (cl->kubeconfig != NULL)
 		kubeconfig_read(load, cl->kubeconfig, false, &cl->access, &context);
-	else if (in_pod(load))
+	else if (config_in_pod(load))
 		take_pod(load, &cl->access);
 	else if (list != NULL)
 		kubeconfig_read(load, list, true, &cl->access, &context);

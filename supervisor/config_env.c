@@ -126,6 +126,7 @@ config_env_apply(struct config_loading *load)
 	apply_text(load, "DNS_SYNC_INTERVAL", "detector", "interval");
 	apply_text(load, "DNS_SYNC_INTERVAL", "updater", "interval");
 	apply_text(load, "NODE_NAME", "cluster", "node_name");
+	apply_text(load, "ESDDNS_LOG_LEVEL", "log", "level");
 	if (pod_ip != NULL && address_parse_text(pod_ip, &a)) {
 		load->config->cluster.pod_ip = mem_strdup(pod_ip);
 	} else if (pod_ip != NULL) {

@@ -201,6 +201,8 @@ extern const struct config_key config_keys_unit[];
 void config_check(struct config_loading *load);
 /* Which back end, where the API server is, and who we are there. */
 void config_check_cluster(struct config_loading *load);
+/* Kubernetes sets KUBERNETES_SERVICE_HOST in every pod. */
+bool config_in_pod(const struct config_loading *load);
 /* Was the key section.key, if it is there, read without a complaint? */
 bool config_sound(const struct config_loading *load, const char *section, const char *key);
 void config_check_units(struct config_loading *load);

@@ -10,6 +10,8 @@
 #define FILE_MAX 4095
 /* What remains of sockaddr_un's 108 bytes behind "/" and the longest socket's name. */
 #define RUNTIME_DIR_MAX 90
+/* Written as Kubernetes writes a variable in a pod's manifest. */
+#define POD_IP "$(POD_IP)"
 
 static void
 read_zone(struct config_loading *load, struct config_node *node, void *target)
@@ -178,24 +180,55 @@ read_families(struct config_loading *load, struct config_node *node, void *targe
 }
 
 static void
-read_endpoint(struct config_loading *load, struct config_node *node, void *target)
+take_endpoint(struct config_loading *load, struct config_node *node, const char *text,
+	      struct config_endpoint *endpoint)
 {
-	const char *text = config_schema_text(load, node);
-	struct config_endpoint *endpoint = target;
 	char host[CONFIG_HOST_MAX], quoted[CONFIG_QUOTE_MAX];
 	uint16_t port;
 
-	if (text == NULL)
-		return;
 	if (!config_listen_parse(text, host, &port)) {
 		config_error(load, node,
 			     "%s is no address with a port; write it as \"0.0.0.0:8080\" or "
 			     "\"[::]:8080\"",
-			     config_quote(text, quoted, sizeof(quoted)));
+			     config_quote(node->text, quoted, sizeof(quoted)));
 		return;
 	}
 	config_schema_set(&endpoint->host, host);
 	endpoint->port = port;
+}
+
+static void
+read_endpoint(struct config_loading *load, struct config_node *node, void *target)
+{
+	const char *text = config_schema_text(load, node);
+
+	if (text != NULL)
+		take_endpoint(load, node, text, target);
+}
+
+/* An endpoint whose host may be $(POD_IP): a pod on a node's network has no other name for it. */
+static void
+read_web_endpoint(struct config_loading *load, struct config_node *node, void *target)
+{
+	const char *text = config_schema_text(load, node), *ip = load->config->cluster.pod_ip;
+	char *written;
+
+	if (text == NULL)
+		return;
+	if (strncmp(text, POD_IP, strlen(POD_IP)) != 0) {
+		take_endpoint(load, node, text, target);
+	} else if (ip != NULL) {
+		written = mem_printf(strchr(ip, ':') != NULL ? "[%s]%s" : "%s%s", ip,
+				     text + strlen(POD_IP));
+		take_endpoint(load, node, written, target);
+		free(written);
+	} else if (config_env_get(load->env, "POD_IP") == NULL) {
+		config_error(load, node,
+			     "names the variable POD_IP, which is not set; in a pod set it to "
+			     "status.podIP, elsewhere write an address");
+	} else {
+		node->bad = true; /* of the variable it was said that it is no address */
+	}
 }
 
 static void
@@ -209,7 +242,7 @@ read_endpoints(struct config_loading *load, struct config_node *node, void *targ
 	endpoints->list = mem_new(node->n, sizeof(*endpoints->list));
 	endpoints->n = node->n;
 	for (size_t i = 0; i < node->n; i++)
-		read_endpoint(load, node->items[i], &endpoints->list[i]);
+		read_web_endpoint(load, node->items[i], &endpoints->list[i]);
 }
 
 /* --- the tables -------------------------------------------------------------- */

@@ -23,6 +23,7 @@
 
 enum control_verb {
 	CONTROL_STATUS,
+	CONTROL_PING,
 	CONTROL_DETECT,
 	CONTROL_SYNC,
 	CONTROL_START, /* this one and the next three name a unit */

@@ -5,11 +5,11 @@
 #include "supervisor/control.h"
 
 static const char *const names[CONTROL_VERB__MAX] = {
-	[CONTROL_STATUS] = "status",     [CONTROL_DETECT] = "detect",
-	[CONTROL_SYNC] = "sync",         [CONTROL_START] = "start",
-	[CONTROL_STOP] = "stop",         [CONTROL_RESTART] = "restart",
-	[CONTROL_RELOAD] = "reload",     [CONTROL_RESET_FAILED] = "reset-failed",
-	[CONTROL_SHUTDOWN] = "shutdown",
+	[CONTROL_STATUS] = "status",   [CONTROL_PING] = "ping",
+	[CONTROL_DETECT] = "detect",   [CONTROL_SYNC] = "sync",
+	[CONTROL_START] = "start",     [CONTROL_STOP] = "stop",
+	[CONTROL_RESTART] = "restart", [CONTROL_RESET_FAILED] = "reset-failed",
+	[CONTROL_RELOAD] = "reload",   [CONTROL_SHUTDOWN] = "shutdown",
 };
 
 const char *

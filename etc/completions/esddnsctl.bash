@@ -2,7 +2,7 @@
 
 _esddnsctl() {
 	local cur prev word command= i
-	local commands='status probe detect sync start stop restart reset-failed reload shutdown'
+	local commands='status ping probe detect sync start stop restart reset-failed reload shutdown'
 
 	COMPREPLY=()
 	cur=${COMP_WORDS[COMP_CWORD]}
