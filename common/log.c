@@ -53,14 +53,22 @@ choose_output(void)
 	}
 }
 
-void
-log_start(const char *unit, enum log_level level, enum log_format format)
+enum log_format
+log_format_here(enum log_format format)
 {
 	bool container = getenv("KUBERNETES_SERVICE_HOST") != NULL || getpid() == 1;
 
+	if (format != LOG_AUTO)
+		return format;
+	return container ? LOG_JSON : LOG_LOGFMT;
+}
+
+void
+log_start(const char *unit, enum log_level level, enum log_format format)
+{
 	logger.unit = unit;
 	logger.level = level;
-	logger.json = format == LOG_JSON || (format == LOG_AUTO && container);
+	logger.json = log_format_here(format) == LOG_JSON;
 	choose_output();
 }
 

@@ -32,6 +32,8 @@ struct log_field {
  * PID 1). May be called again to change level and format.
  */
 void log_start(const char *unit, enum log_level level, enum log_format format);
+/* What LOG_AUTO is in this process; any other format as it is. Workers are told: none is PID 1. */
+enum log_format log_format_here(enum log_format format);
 bool log_enabled(enum log_level level);
 
 /*

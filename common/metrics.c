@@ -35,6 +35,10 @@ static const struct metric_family families[METRIC__MAX] = {
 	[METRIC_LAST_DNS_UPDATE] =
 		GAUGE("last_dns_update_timestamp",
 		      "When the record was written last, in Unix seconds.", LABELS1("domain")),
+	[METRIC_LAST_DNS_CHECK] =
+		GAUGE("last_dns_check_timestamp",
+		      "When the record was read last at the provider, in Unix seconds; 0: never.",
+		      LABELS2("domain", "record_type")),
 	[METRIC_WAN_IP_CHANGES] =
 		COUNTER("wan_ip_changes", "Changes of the published WAN address.", .nlabels = 0),
 	[METRIC_WAN_IP_FAILURES] =
@@ -60,6 +64,16 @@ static const struct metric_family families[METRIC__MAX] = {
 	[METRIC_CURRENT_WAN_IP] =
 		GAUGE("current_wan_ip_info", "The published WAN address; always 1.",
 		      LABELS1("ip_address")),
+	[METRIC_WAN_IP_DETECTED] =
+		GAUGE("wan_ip_detected_timestamp",
+		      "Since when the WAN address is this one, in Unix seconds; 0: none is known.",
+		      LABELS1("family")),
+	[METRIC_WAN_IP_CONFIRMED] =
+		GAUGE("wan_ip_confirmed_timestamp",
+		      "When a round agreed last on the WAN address, in Unix seconds; 0: never.",
+		      LABELS1("family")),
+	[METRIC_INTERVAL] = GAUGE("interval_seconds", "Configured time between two checks.",
+				  LABELS1("component"), .unit = "seconds"),
 	[METRIC_SERVICE_HEALTH] = GAUGE("service_health", "1 while the component does its work.",
 					LABELS1("component")),
 	[METRIC_STATE_POLL_TIMESTAMP] =
@@ -82,6 +96,9 @@ static const struct metric_family families[METRIC__MAX] = {
 		GAUGE("record_needs_attention",
 		      "1 while the record cannot be kept right without a person.",
 		      LABELS2("domain", "record_type")),
+	[METRIC_RECORD_ERROR] =
+		GAUGE("record_error_info", "Why the record cannot be kept right now; always 1.",
+		      LABELS3("domain", "record_type", "error_type")),
 	[METRIC_UNIT_UP] = GAUGE("unit_up", "1 while the unit is active.", LABELS1("unit")),
 	[METRIC_UNIT_STATE] = GAUGE("unit_state", "1 for the state that the unit is in.",
 				    LABELS2("unit", "state")),
@@ -108,8 +125,10 @@ static const struct metric_family families[METRIC__MAX] = {
 		GAUGE("loadbalancer_ip_info",
 		      "An address of the load balancer in front of the cluster; always 1.",
 		      LABELS1("ip_address")),
-	[METRIC_LOG_DROPPED] = COUNTER("log_lines_dropped", "Log lines that nobody took in time.",
-				       LABELS1("unit")),
+	[METRIC_LOADBALANCER_PENDING] =
+		GAUGE("loadbalancer_pending",
+		      "1 while the load balancer in front of the cluster has no address yet.",
+		      .nlabels = 0),
 	[METRIC_BUILD_INFO] =
 		GAUGE("build_info", "The running version; always 1.", LABELS1("version")),
 };

@@ -22,6 +22,7 @@ enum metric {
 	METRIC_DNS_UPDATE_FAILURES,   /* domain, record_type, error_type */
 	METRIC_DNS_UPDATE_DURATION,   /* domain */
 	METRIC_LAST_DNS_UPDATE,       /* domain */
+	METRIC_LAST_DNS_CHECK,        /* domain, record_type */
 	METRIC_WAN_IP_CHANGES,        /* - */
 	METRIC_WAN_IP_FAILURES,       /* service */
 	METRIC_WAN_IP_DURATION,       /* - */
@@ -31,6 +32,9 @@ enum metric {
 	METRIC_WAN_IP_SOURCE_SECONDS, /* service: for answers and failures */
 	METRIC_WAN_IP_ROUNDS,         /* family, verdict */
 	METRIC_CURRENT_WAN_IP,        /* ip_address */
+	METRIC_WAN_IP_DETECTED,       /* family */
+	METRIC_WAN_IP_CONFIRMED,      /* family */
+	METRIC_INTERVAL,              /* component */
 	METRIC_SERVICE_HEALTH,        /* component */
 	METRIC_STATE_POLL_TIMESTAMP,  /* - */
 	METRIC_STATE_IN_SYNC,         /* domain */
@@ -38,6 +42,7 @@ enum metric {
 	METRIC_ENDPOINT_REQUESTS,     /* method, endpoint, status */
 	METRIC_ENDPOINT_DURATION,     /* method, endpoint */
 	METRIC_RECORD_ATTENTION,      /* domain, record_type: 1 while a person is needed */
+	METRIC_RECORD_ERROR,          /* domain, record_type, error_type: while there is one */
 	METRIC_UNIT_UP,               /* unit */
 	METRIC_UNIT_STATE,            /* unit, state: 1 for the one it is in */
 	METRIC_UNIT_RESTARTS,         /* unit */
@@ -50,7 +55,7 @@ enum metric {
 	METRIC_CONFIGMAP_WATCHED,     /* - */
 	METRIC_FOLLOWERS,             /* - */
 	METRIC_LOADBALANCER_IP,       /* ip_address */
-	METRIC_LOG_DROPPED,           /* unit */
+	METRIC_LOADBALANCER_PENDING,  /* - */
 	METRIC_BUILD_INFO,            /* version */
 	METRIC__MAX
 };

@@ -147,6 +147,7 @@ struct msg_cluster {
 	bool current;                  /* the ConfigMap is watched: what is known is no older */
 	int64_t released;              /* the epoch whose leader said that it gave back; 0: none */
 	bool overdue;                  /* a record should be right by now, and is not */
+	bool balancer_pending;         /* the Service is to get a load balancer, and has none */
 	char balancer[MSG_PLACE_MAX];  /* addresses of the Service's load balancer; "" if none */
 	char reason[MSG_REASON_MAX];   /* what is wrong with the API server; "" if fine */
 };

@@ -306,6 +306,7 @@ decode_cluster(const cJSON *o, struct msg_cluster *c)
 	       get_bool(o, "current", &c->current) &&
 	       get_int(o, "released", 0, MSG_EPOCH_MAX, &c->released) &&
 	       get_bool(o, "overdue", &c->overdue) &&
+	       get_bool(o, "balancer_pending", &c->balancer_pending) &&
 	       get_text(o, "balancer", c->balancer, sizeof(c->balancer)) &&
 	       get_text(o, "reason", c->reason, sizeof(c->reason));
 }

@@ -297,6 +297,7 @@ msg_encode_cluster(const struct msg_cluster *c)
 	put_bool(&b, "current", c->current);
 	put_int(&b, "released", c->released, 0, MSG_EPOCH_MAX);
 	put_bool(&b, "overdue", c->overdue);
+	put_bool(&b, "balancer_pending", c->balancer_pending);
 	put_text(&b, "balancer", c->balancer);
 	put_text(&b, "reason", c->reason);
 	buf_addc(&b, '}');

@@ -102,7 +102,7 @@ begin(struct buf *b, const struct config *c, enum config_unit unit, bool whole)
 	add_text(b, "runtime_dir", c->runtime_dir);
 	add_text(b, "state_dir", c->state_dir);
 	buf_printf(b, ",\"log\":{\"level\":\"%s\",\"format\":\"%s\"}", log_level_name(c->log.level),
-		   log_format_name(c->log.format));
+		   log_format_name(log_format_here(c->log.format)));
 	buf_printf(b, ",\"cluster\":{\"backend\":\"%s\"", config_backend_name(c->cluster.backend));
 	if (whole && c->cluster.backend == CONFIG_BACKEND_KUBERNETES)
 		add_kubernetes(b, &c->cluster);

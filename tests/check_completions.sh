@@ -1,5 +1,5 @@
 #!/bin/sh
-# The shells read their completions, and bash's offer what the manual page has.
+# The shells read their completions, and offer what the manual page and the code have.
 set -eu
 
 srcdir=${srcdir:-.}
@@ -49,7 +49,26 @@ expect "" esddnsctl reload x
 expect "--config --check-config --once --probe --json --help --version" esddns --
 expect "$srcdir/etc/esddns.yaml" esddns -c "$srcdir/etc/esddns.y"
 
-# every command of the page is offered by both shells
+# zsh LINE...: what zsh offers at the end of the line
+zsh_offered() {
+	zsh -f "$srcdir/tests/offered.zsh" "$(cd "$completions" && pwd)" "$1" | tr '\n' ' '
+}
+expect_zsh() {
+	found=$(zsh_offered "$2")
+	[ "${found% }" = "$1" ] || fail "zsh: '$2' gives '$found', not '$1'"
+}
+expect_zsh "status start stop" "esddnsctl st"
+expect_zsh "detector updater webd" "esddnsctl stop "
+expect_zsh "detector updater webd" "esddnsctl status "
+expect_zsh "updater" "esddnsctl --json restart u"
+
+# all WHAT WANTED FOUND: both lists, of words, are the same but for their order
+# shellcheck disable=SC2086
+all() {
+	wanted=$(printf '%s\n' $2 | LC_ALL=C sort)
+	found=$(printf '%s\n' $3 | LC_ALL=C sort)
+	[ "$wanted" = "$found" ] || fail "$1: offered is" $found "and not" $wanted
+}
 commands=$(sed -n '/^The commands are/,/^\.El/s/^\.It Cm \([a-z-]*\).*/\1/p' "$srcdir/man/esddnsctl.1")
 [ "$(echo "$commands" | wc -l)" -ge 10 ] || fail "the commands cannot be found in esddnsctl(1)"
 for command in $commands; do
@@ -57,5 +76,12 @@ for command in $commands; do
 	*" $command "*) ;;
 	*) fail "bash does not offer $command" ;;
 	esac
-	grep -q "'$command:" "$completions/_esddnsctl" || fail "zsh does not offer $command"
+done
+all "zsh: esddnsctl" "$commands" "$(zsh_offered 'esddnsctl ')"
+for program in supervisor/esddns ctl/esddnsctl; do
+	options=$(sed -n 's/^\t{ "\([a-z-]*\)", \(no\|required\)_argument.*/--\1/p' "$srcdir/$program.c")
+	[ "$(echo "$options" | wc -l)" -ge 5 ] || fail "the options of $program.c cannot be found"
+	name=${program#*/}
+	all "bash: $name --" "$options" "$(offered "$name" --)"
+	all "zsh: $name --" "$options" "$(zsh_offered "$name --")"
 done

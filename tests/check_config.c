@@ -236,6 +236,30 @@ START_TEST(the_sample_shows_the_defaults)
 }
 END_TEST
 
+/* Workers cannot tell that the supervisor is PID 1, so "auto" is decided before they get it. */
+START_TEST(decides_the_format_of_the_log_for_all)
+{
+	char *env[] = { (char[]){ "TARGET_DOMAIN_FQDN=example.com" }, token_env[0], NULL };
+
+	load(NULL, env);
+	ck_assert_int_eq(config->log.format, LOG_AUTO);
+	for (int in_pod = 0; in_pod <= 1; in_pod++) {
+		const char *wanted = in_pod ? "\"format\":\"json\"}" : "\"format\":\"logfmt\"}";
+
+		if (in_pod)
+			setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1", 1);
+		else
+			unsetenv("KUBERNETES_SERVICE_HOST");
+		for (int i = 0; i < CONFIG_UNIT__MAX; i++) {
+			char *part = parts_unit(config, (enum config_unit)i);
+
+			ck_assert_msg(strstr(part, wanted) != NULL, "%s", part);
+			free(part);
+		}
+	}
+}
+END_TEST
+
 START_TEST(tells_whose_part_differs)
 {
 	struct config *before;
@@ -406,6 +430,7 @@ main(void)
 	tcase_add_test(tc, has_the_defaults_of_the_design);
 	tcase_add_test(tc, asks_five_operators_for_ipv4_and_three_for_ipv6);
 	tcase_add_test(tc, the_sample_shows_the_defaults);
+	tcase_add_test(tc, decides_the_format_of_the_log_for_all);
 	tcase_add_test(tc, tells_whose_part_differs);
 	tc = add_case(suite, "files");
 	tcase_add_test(tc, refuses_what_is_no_file_of_its_own);

@@ -1,6 +1,7 @@
 #!/bin/sh
-# The manual pages are sound mdoc, and esddns.yaml(5) has every key of the sample
-# configuration, which has every key there is (check_config sees to that).
+# The manual pages are sound mdoc and complete: esddns.yaml(5) has every key of the
+# sample configuration, which has every key there is (check_config sees to that), and
+# they have every option, metric and variable that the code has.
 set -eu
 
 srcdir=${srcdir:-.}
@@ -55,7 +56,38 @@ while read -r key; do
 done < "$tmp/keys"
 [ -z "$missing" ] || fail "esddns.yaml(5) lacks:$missing"
 
-# what the help says, the page says too
-for option in config check-config once probe json version help; do
-	grep -q -- "-$option" "$srcdir/man/esddns.8" || fail "esddns(8) lacks --$option"
+# what the programs take, the pages have: options from the tables of getopt_long
+options() {
+	sed -n 's/^\t{ "\([a-z-]*\)", \(no\|required\)_argument.*/\1/p' "$srcdir/$1"
+}
+# lacks PAGE FILE: the names in FILE, one a line, that the page does not have as a word
+lacks() {
+	while read -r name; do
+		grep -qwF -e "$name" "$srcdir/man/$1" || echo "$name"
+	done < "$2"
+}
+for program in supervisor/esddns.c:esddns.8 ctl/esddnsctl.c:esddnsctl.1; do
+	options "${program%:*}" > "$tmp/options"
+	[ "$(wc -l < "$tmp/options")" -ge 5 ] || fail "the options of ${program%:*} cannot be found"
+	sed 's/^/-/' "$tmp/options" > "$tmp/names"
+	found=$(lacks "${program#*:}" "$tmp/names")
+	[ -z "$found" ] || fail "${program#*:} lacks the options:" "$found"
 done
+
+# every metric there is, and none that there is not
+sh "$srcdir/tests/metric_names.sh" "$srcdir" > "$tmp/metrics"
+[ "$(wc -l < "$tmp/metrics")" -ge 25 ] || fail "the metrics cannot be found: $(cat "$tmp/metrics")"
+sed -n 's/^\.It Li \(esddns_[a-z_0-9]*\).*/\1/p' "$srcdir/man/esddns.8" | LC_ALL=C sort > "$tmp/told"
+difference=$(LC_ALL=C comm -3 "$tmp/metrics" "$tmp/told")
+[ -z "$difference" ] || fail "esddns(8) and common/metrics.c differ:" "$difference"
+
+# every variable that a program reads, but those by which its processes know each other
+cat "$srcdir"/supervisor/*.c "$srcdir"/ctl/*.c "$srcdir"/common/*.c |
+	grep -oE '(getenv|config_env_get|name_variable|apply_text)\((load(->env)?, )?"[A-Z_]+"' |
+	sed 's/.*"\(.*\)"/\1/' | LC_ALL=C sort -u > "$tmp/variables"
+sed -n 's/.*\[CONFIG_VARIABLE_[A-Z]*\] = "\([A-Z_]*\)".*/\1/p' "$srcdir/supervisor/config_env.c" \
+	>> "$tmp/variables"
+[ "$(wc -l < "$tmp/variables")" -ge 20 ] || fail "the variables cannot be found"
+while read -r name; do
+	cat "$srcdir"/man/* | grep -qw -- "$name" || fail "no page has the variable $name"
+done < "$tmp/variables"

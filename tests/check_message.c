@@ -170,7 +170,8 @@ START_TEST(cluster_comes_back_as_it_was_sent)
 				 .connected = _i % 2,
 				 .current = _i % 3,
 				 .released = 9,
-				 .overdue = _i % 2 };
+				 .overdue = _i % 2,
+				 .balancer_pending = _i % 3 == 1 };
 	struct msg *m;
 	char *json;
 
@@ -185,6 +186,7 @@ START_TEST(cluster_comes_back_as_it_was_sent)
 	ck_assert_int_eq(m->cluster.connected, c.connected);
 	ck_assert_int_eq(m->cluster.current, c.current);
 	ck_assert_int_eq(m->cluster.overdue, c.overdue);
+	ck_assert_int_eq(m->cluster.balancer_pending, c.balancer_pending);
 	ck_assert_int_eq(m->cluster.released, 9);
 	assert_cleaned(m->cluster.publisher, c.publisher);
 	assert_cleaned(m->cluster.balancer, c.balancer);

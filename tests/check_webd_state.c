@@ -1,4 +1,5 @@
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -337,6 +338,44 @@ START_TEST(the_address_metric_forgets_old_ones)
 }
 END_TEST
 
+/* Of a Service that never gets a load balancer, one that waits for it, and one that has it. */
+START_TEST(the_load_balancer_is_awaited)
+{
+	struct msg m = { .type = MSG_CLUSTER };
+
+	ck_assert(!metrics_have("esddns_loadbalancer_pending"));
+	webd_state_take(state, WEBD_UPDATER, &m, SAMPLE_NOW);
+	ck_assert(metrics_have("\nesddns_loadbalancer_pending 0\n"));
+	m.cluster.balancer_pending = true;
+	webd_state_take(state, WEBD_UPDATER, &m, SAMPLE_NOW);
+	ck_assert(metrics_have("\nesddns_loadbalancer_pending 1\n"));
+	ck_assert(!metrics_have("esddns_loadbalancer_ip_info"));
+}
+END_TEST
+
+#define ERROR_INFO                                                                                 \
+	"esddns_record_error_info{domain=\"home.example.com\",record_type=\"A\",error_type="
+
+/* A record's error is there while it lasts, and the last check stays what it was. */
+START_TEST(an_error_is_told_while_it_lasts)
+{
+	struct webd_config c = sample_config();
+	struct msg m = sample_record(&c, 0, 40000);
+
+	ck_assert(!metrics_have(ERROR_INFO));
+	m.record.state = MSG_RECORD_ATTENTION;
+	snprintf(m.record.error_type, sizeof(m.record.error_type), "unauthorized");
+	webd_state_take(state, WEBD_UPDATER, &m, SAMPLE_NOW);
+	ck_assert(metrics_have("\n" ERROR_INFO "\"unauthorized\"} 1\n"));
+	ck_assert(metrics_have("\nesddns_last_dns_check_timestamp{domain=\"home.example.com\","
+			       "record_type=\"A\"} 1795345413\n"));
+	m = sample_record(&c, 0, 0);
+	webd_state_take(state, WEBD_UPDATER, &m, SAMPLE_NOW);
+	ck_assert(!metrics_have(ERROR_INFO));
+	ck_assert(metrics_have("record_type=\"A\"} 1795345453\n"));
+}
+END_TEST
+
 static const char part[] =
 	"{\"v\":1,\"unit\":\"webd\",\"version\":\"0.1.0\",\"runtime_dir\":\"/run/esddns\","
 	"\"cluster\":{\"backend\":\"local\"},\"records\":[{\"fqdn\":\"example.com\","
@@ -451,6 +490,8 @@ main(void)
 	tcase_add_test(tc, ready_means_something_true_to_show);
 	tcase_add_test(tc, counters_follow_the_process);
 	tcase_add_test(tc, the_address_metric_forgets_old_ones);
+	tcase_add_test(tc, the_load_balancer_is_awaited);
+	tcase_add_test(tc, an_error_is_told_while_it_lasts);
 	tcase_add_test(tc, the_part_is_read);
 	tcase_add_loop_test(tc, a_part_with_a_hole_is_refused, 0, 13);
 	tcase_add_loop_test(tc, holds_its_invariants_over_random_messages, 0, 40);

@@ -23,6 +23,7 @@ struct balancer {
 	struct kube *kube;
 	struct kube_call *call;
 	int64_t due_ms;
+	bool wanted; /* the Service's type is LoadBalancer */
 	char addresses[MSG_PLACE_MAX];
 };
 
@@ -79,6 +80,15 @@ read_ingress(const cJSON *service, char out[MSG_PLACE_MAX])
 	buf_free(&b);
 }
 
+/* Service.spec.type, core/v1. */
+static bool
+wants_balancer(const cJSON *service)
+{
+	const char *type = json_text(json_object(service, "spec"), "type");
+
+	return type != NULL && strcmp(type, "LoadBalancer") == 0;
+}
+
 static void
 answered(void *arg, const struct kube_result *result)
 {
@@ -87,10 +97,13 @@ answered(void *arg, const struct kube_result *result)
 	b->call = NULL;
 	b->due_ms = clock_now() + EVERY_MS + spread(EVERY_MS / 10);
 	/* no such Service, or no right to read it: then there is nothing to show */
-	if (result->outcome == API_OK)
+	if (result->outcome == API_OK) {
+		b->wanted = wants_balancer(result->object);
 		read_ingress(result->object, b->addresses);
-	else if (result->outcome == API_NOT_FOUND || result->outcome == API_DENIED)
+	} else if (result->outcome == API_NOT_FOUND || result->outcome == API_DENIED) {
+		b->wanted = false;
 		b->addresses[0] = '\0';
+	}
 }
 
 void
@@ -117,4 +130,10 @@ const char *
 balancer_addresses(const struct balancer *b)
 {
 	return b->addresses;
+}
+
+bool
+balancer_pending(const struct balancer *b)
+{
+	return b->wanted && b->addresses[0] == '\0';
 }

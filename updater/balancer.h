@@ -5,6 +5,7 @@
 #ifndef UPDATER_BALANCER_H
 #define UPDATER_BALANCER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "cluster/kube.h"
@@ -19,5 +20,7 @@ void balancer_prepare(const struct balancer *b, struct pollset *set);
 void balancer_dispatch(struct balancer *b, int64_t now_ms);
 /* "192.0.2.7", "192.0.2.7, lb.example.com"; "" if there is none. */
 const char *balancer_addresses(const struct balancer *b);
+/* The Service asks for a load balancer, and has got no address of one yet. */
+bool balancer_pending(const struct balancer *b);
 
 #endif

@@ -130,6 +130,7 @@ pod_tell(struct pod *p, struct bus_publisher *publisher, bool due, int64_t now_m
 	char *json;
 
 	follower_describe(p->follower, &now);
+	now.balancer_pending = balancer_pending(p->balancer);
 	mem_copy_text(now.balancer, sizeof(now.balancer), balancer_addresses(p->balancer));
 	if (due || memcmp(&now, &p->told, sizeof(now)) != 0) {
 		p->told = now;

@@ -301,6 +301,7 @@ put_cluster(const struct webd_state *s, struct buf *b)
 	put_bool(b, "connected", s->cluster.connected);
 	put_bool(b, "current", s->cluster.current);
 	put_text(b, "balancer", s->cluster.balancer);
+	put_bool(b, "balancer_pending", s->cluster.balancer_pending);
 	put_text(b, "reason", s->cluster.reason);
 	buf_addc(b, '}');
 }

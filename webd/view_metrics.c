@@ -56,6 +56,13 @@ add_zeros(const struct webd_state *s, struct metrics *m)
 	}
 }
 
+/* A wall time as Prometheus has it; 0 for never. */
+static double
+seconds(int64_t wall_ms)
+{
+	return (double)(wall_ms / 1000);
+}
+
 /*
  * The gauges of one record. Several records of one name share the label
  * "domain": what is true of all of them counts.
@@ -64,6 +71,7 @@ static void
 add_record(const struct webd_state *s, const struct webd_record *r, int64_t now_ms,
 	   struct metrics *m)
 {
+	const char *type = address_record_type(r->config.family);
 	const char *labels[] = { r->config.fqdn, NULL, NULL };
 	struct metric_sample *sample;
 	bool first = true;
@@ -78,11 +86,15 @@ add_record(const struct webd_state *s, const struct webd_record *r, int64_t now_
 		sample->value = (first || sample->value > 0) && webd_record_matches(s, r);
 	sample = metrics_sample(m, METRIC_LAST_DNS_UPDATE, labels);
 	if (sample != NULL)
-		if ((double)(r->msg.updated_at / 1000) > sample->value)
-			sample->value = (double)(r->msg.updated_at / 1000);
+		if (seconds(r->msg.updated_at) > sample->value)
+			sample->value = seconds(r->msg.updated_at);
+	metrics_set(m, METRIC_LAST_DNS_CHECK, r->known ? seconds(r->msg.checked_at) : 0,
+		    r->config.fqdn, type, NULL);
 	metrics_set(m, METRIC_RECORD_ATTENTION,
-		    r->known && r->msg.state == MSG_RECORD_ATTENTION ? 1 : 0, r->config.fqdn,
-		    address_record_type(r->config.family), NULL);
+		    r->known && r->msg.state == MSG_RECORD_ATTENTION ? 1 : 0, r->config.fqdn, type,
+		    NULL);
+	if (r->known && r->msg.error_type[0] != '\0')
+		metrics_set(m, METRIC_RECORD_ERROR, 1, r->config.fqdn, type, r->msg.error_type);
 }
 
 /* A unit works if the supervisor says so, and, for the publishers, if it can be heard. */
@@ -111,15 +123,22 @@ static void
 add_addresses(const struct webd_state *s, struct metrics *m)
 {
 	for (int i = ADDRESS_IPV4; i < ADDRESS_FAMILY__MAX; i++) {
-		const struct msg_wan_family *f = webd_family(s, (enum address_family)i);
+		enum address_family family = (enum address_family)i;
+		const struct msg_wan_family *f = webd_family(s, family);
+		bool known = f != NULL && f->address.family != ADDRESS_NONE;
 		char text[ADDRESS_TEXT_MAX];
 
-		if (f != NULL && f->address.family != ADDRESS_NONE)
+		if (known)
 			metrics_set(m, METRIC_CURRENT_WAN_IP, 1,
 				    address_format(&f->address, text, sizeof(text)), NULL, NULL);
+		if (!known && !webd_needs(s, family))
+			continue;
+		metrics_set(m, METRIC_WAN_IP_DETECTED, known ? seconds(f->detected_at) : 0,
+			    address_family_name(family), NULL, NULL);
+		metrics_set(m, METRIC_WAN_IP_CONFIRMED, known ? seconds(f->confirmed_at) : 0,
+			    address_family_name(family), NULL, NULL);
 	}
-	metrics_set(m, METRIC_STATE_POLL_TIMESTAMP, (double)(webd_poll_date(s) / 1000), NULL, NULL,
-		    NULL);
+	metrics_set(m, METRIC_STATE_POLL_TIMESTAMP, seconds(webd_poll_date(s)), NULL, NULL, NULL);
 }
 
 /* What there is only in a cluster. */
@@ -135,6 +154,7 @@ add_cluster(const struct webd_state *s, int64_t now_ms, struct metrics *m)
 		    s->cluster.current && webd_link_alive(s, WEBD_UPDATER, now_ms), NULL, NULL,
 		    NULL);
 	metrics_set(m, METRIC_FOLLOWERS, s->cluster.followers, NULL, NULL, NULL);
+	metrics_set(m, METRIC_LOADBALANCER_PENDING, s->cluster.balancer_pending, NULL, NULL, NULL);
 	memcpy(list, s->cluster.balancer, sizeof(list));
 	while ((address = strsep(&rest, ", ")) != NULL)
 		if (address[0] != '\0')
@@ -160,6 +180,10 @@ collect(const struct webd_state *s, const struct webd_traffic *t, int64_t now_ms
 		add_record(s, &s->records[i], now_ms, m);
 	add_units(s, now_ms, m);
 	add_cluster(s, now_ms, m);
+	metrics_set(m, METRIC_INTERVAL, (double)s->config.detector_interval_ms / 1000,
+		    webd_link_name(WEBD_DETECTOR), NULL, NULL);
+	metrics_set(m, METRIC_INTERVAL, (double)s->config.updater_interval_ms / 1000,
+		    webd_link_name(WEBD_UPDATER), NULL, NULL);
 	webd_traffic_export(t, m);
 	metrics_set(m, METRIC_BUILD_INFO, 1, s->config.version, NULL, NULL);
 	return m;

@@ -132,8 +132,10 @@ def test_the_pod_that_only_shows(cluster, plane, box):
     shows.wait_shows(NEW4)
     shows.wait_state(lambda s: s["records"][0]["in_sync"], "the new one is in sync")
     shows.wait_state(lambda s: s["cluster"]["balancer"] == "203.0.113.80", "the balancer")
+    assert not shows.state()["cluster"]["balancer_pending"]
     assert "203.0.113.80" in shows.page().text
     assert shows.metric("esddns_loadbalancer_ip_info", ip_address="203.0.113.80") == 1
+    assert shows.metric("esddns_loadbalancer_pending") == 0
     assert shows.ask("/readyz").status == 200
     assert not [r for method in WRITES for r in shows.proxy.select(method)]
     assert all(r.status in (200, None) for r in shows.proxy.select()), shows.proxy.requests
