@@ -114,7 +114,10 @@ report_units(const struct report *r, const struct manager *m, const struct worke
 
 	buf_adds(&b, "UNITS=[");
 	for (size_t i = 0; i < m->n; i++) {
-		if (i > 0)
+		/* not configured here, and not started by hand either: nothing to show */
+		if (!m->units[i].enabled && m->units[i].unit.state == UNIT_INACTIVE)
+			continue;
+		if (b.data[b.len - 1] != '[')
 			buf_addc(&b, ',');
 		add_unit(&b, &r[i], &m->units[i].unit, &w[i], now_ms);
 	}

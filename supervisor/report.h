@@ -26,7 +26,7 @@ struct report {
  */
 bool report_changes(struct report *r, const struct unit *u, const struct worker *w, int64_t now_ms);
 
-/* "UNITS=[...]" for webd, about n units; free() it. */
+/* "UNITS=[...]" for webd, about the units that are enabled or not inactive; free() it. */
 char *report_units(const struct report *r, const struct manager *m, const struct worker *w,
 		   int64_t now_ms);
 

@@ -15,6 +15,12 @@ webd_link_name(enum webd_link link)
 	return link < WEBD_LINK__MAX ? link_names[link] : "invalid";
 }
 
+bool
+webd_link_expected(const struct webd_state *s, enum webd_link link)
+{
+	return link != WEBD_DETECTOR || !s->has_units || webd_unit(s, webd_link_name(link)) != NULL;
+}
+
 int64_t
 webd_link_age(const struct webd_state *s, enum webd_link link, int64_t now_ms)
 {

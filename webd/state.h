@@ -114,6 +114,8 @@ int64_t webd_state_next_deadline(const struct webd_state *s, int64_t now_ms);
 bool webd_link_alive(const struct webd_state *s, enum webd_link link, int64_t now_ms);
 /* Since its last message, in ms; -1 for never. */
 int64_t webd_link_age(const struct webd_state *s, enum webd_link link, int64_t now_ms);
+/* Is there such a worker here? A pod that only shows has no detector. */
+bool webd_link_expected(const struct webd_state *s, enum webd_link link);
 /* "detector", "updater": also the names of their units. */
 const char *webd_link_name(enum webd_link link);
 

@@ -102,8 +102,10 @@ static void
 add_units(const struct webd_state *s, int64_t now_ms, struct metrics *m)
 {
 	for (int i = 0; i < WEBD_LINK__MAX; i++)
-		metrics_set(m, METRIC_SERVICE_HEALTH, webd_link_alive(s, (enum webd_link)i, now_ms),
-			    webd_link_name((enum webd_link)i), NULL, NULL);
+		if (webd_link_expected(s, (enum webd_link)i))
+			metrics_set(m, METRIC_SERVICE_HEALTH,
+				    webd_link_alive(s, (enum webd_link)i, now_ms),
+				    webd_link_name((enum webd_link)i), NULL, NULL);
 	metrics_set(m, METRIC_SERVICE_HEALTH, 1, "webd", NULL, NULL);
 	for (size_t i = 0; i < s->nunits; i++) {
 		const struct webd_unit *u = &s->units[i];

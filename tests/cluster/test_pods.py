@@ -3,6 +3,8 @@
 import json
 import signal
 
+import pytest
+
 from cluster import NEW4, WAN4
 from faultproxy import Answer
 from waiting import wait_for
@@ -137,6 +139,12 @@ def test_the_pod_that_only_shows(cluster, plane, box):
     assert shows.metric("esddns_loadbalancer_ip_info", ip_address="203.0.113.80") == 1
     assert shows.metric("esddns_loadbalancer_pending") == 0
     assert shows.ask("/readyz").status == 200
+    # no detector is awaited where none is configured
+    state = shows.state()
+    assert state["verdict"]["level"] == "good", state["verdict"]
+    assert [u["name"] for u in state["units"]] == ["updater", "webd"]
+    with pytest.raises(KeyError):
+        shows.metric("esddns_service_health", component="detector")
     assert not [r for method in WRITES for r in shows.proxy.select(method)]
     assert all(r.status in (200, None) for r in shows.proxy.select()), shows.proxy.requests
     assert cluster.leaders([first]) == [first]
