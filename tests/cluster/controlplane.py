@@ -20,6 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMESPACE = "esddns"
 ADMIN = "admin-of-the-tests"
 READY_SECONDS = 90
+RIGHTS = ("namespace", "serviceaccounts", "rbac")       # of k8s/base; the rest is no matter here
 PROGRAMS = ("etcd", "kube-apiserver", "kubectl")
 PATCHES = {"PATCH": "application/merge-patch+json"}
 
@@ -90,7 +91,8 @@ class ControlPlane:
             self._etcd = self._run("etcd", "--data-dir", f"{self.directory}/etcd",
                                    "--unsafe-no-fsync", *self._etcd_places())
             self.start_apiserver()
-            self.kubectl("apply", "-k", f"{ROOT}/k8s/base")
+            for name in RIGHTS:
+                self.kubectl("apply", "-f", f"{ROOT}/k8s/base/{name}.yaml")
         except BaseException:
             self.__exit__()
             raise
