@@ -124,7 +124,7 @@ class Deployment:
             pod = self.leader()
             return pod if pod and pod.node != but else None
 
-        return wait_for(look, f"a leader (not {but})", LIMIT, self.evidence)
+        return wait_for(look, f"a leader (not {but})", LIMIT)
 
     # --- what they show -----------------------------------------------------------------------
 
@@ -160,14 +160,20 @@ class Deployment:
 
     def wait_healthy(self, limit=LIMIT):
         """All is ready and right; the record at the provider as well."""
-        wait_for(lambda: not self.unhealthy(), "everything is well", limit, self.evidence)
+        def check():
+            problem = self.unhealthy()
+            if problem:
+                raise LookupError(problem)
+            return True
+
+        wait_for(check, "everything is well", limit)
         assert self.internet.record() == [self.internet.wan]
 
     def wait_all_show(self, limit=LIMIT):
         """The seconds until all pods show the newest address, in sync."""
         started = time.monotonic()
         wait_for(lambda: not any(self.untrue(p.state()) for p in self.pods()),
-                 f"all show {self.internet.wan}", limit, self.evidence)
+                 f"all show {self.internet.wan}", limit)
         return time.monotonic() - started
 
     def restarts(self):

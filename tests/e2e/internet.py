@@ -128,11 +128,11 @@ class Observer:
         self._expected.append([address])
         return address
 
-    def wait_followed(self, limit, evidence=None):
+    def wait_followed(self, limit):
         """The record has the newest address; the seconds that took."""
         started = time.monotonic()
         wait_for(lambda: self._seen[-1][1] == self._expected[-1],
-                 f"the record is {self._expected[-1]}", limit, evidence)
+                 f"the record is {self._expected[-1]}", limit)
         return time.monotonic() - started
 
     def check(self):

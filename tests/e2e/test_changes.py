@@ -24,7 +24,7 @@ def observed(esddns):
 def test_the_record_follows_the_router(esddns, figure):
     with observed(esddns) as observer:
         address = observer.change_wan()
-        seconds = observer.wait_followed(FOLLOW_LIMIT, esddns.evidence)
+        seconds = observer.wait_followed(FOLLOW_LIMIT)
         shown = esddns.wait_all_show()
     figure(f"the record followed the router's new address after {seconds:.1f} s, all pods showed "
            f"it {shown:.1f} s later")
@@ -48,10 +48,10 @@ def test_the_leaders_node_is_cut_off(esddns, figure):
         with cut_off(esddns.cluster, leader.node):
             started = time.monotonic()
             wait_for(lambda: esddns.holder() not in (leader.node, None), "another holds the Lease",
-                     LIMIT, esddns.evidence)
+                     LIMIT)
             figure(f"the leader's node cut off: another led after {time.monotonic() - started:.1f} s")
             observer.change_wan()
-            seconds = observer.wait_followed(FOLLOW_LIMIT, esddns.evidence)
+            seconds = observer.wait_followed(FOLLOW_LIMIT)
             figure(f"the record followed the next address {seconds:.1f} s later")
             state = leader.state_on_its_node()
             assert state["leader"]["role"] != "leader", state["leader"]
@@ -72,7 +72,7 @@ def test_the_api_server_is_stopped_and_started(esddns, figure):
                 assert pod.ask("/healthz").status == 200
                 assert pod.state()["wan"]["ipv4"]["address"] != address
         started = time.monotonic()
-        observer.wait_followed(LIMIT, esddns.evidence)
+        observer.wait_followed(LIMIT)
         figure(f"the API server was back: the record followed after "
                f"{time.monotonic() - started:.1f} s")
         esddns.wait_healthy()
@@ -116,7 +116,7 @@ def test_the_secret_is_replaced(esddns):
         esddns.rollout_status(DAEMONSET, DEPLOYMENT)
         esddns.wait_healthy()
         observer.change_wan()       # the new one is good for a write
-        observer.wait_followed(FOLLOW_LIMIT, esddns.evidence)
+        observer.wait_followed(FOLLOW_LIMIT)
         esddns.wait_all_show()
 
 
@@ -126,9 +126,9 @@ def test_the_leaders_pod_is_deleted(esddns, figure):
         started = time.monotonic()
         esddns.cluster.kubectl("delete", "pod", leader.name, "-n", NAMESPACE, "--wait=false")
         wait_for(lambda: esddns.holder() not in (leader.node, None), "another holds the Lease",
-                 LIMIT, esddns.evidence)
+                 LIMIT)
         figure(f"the leader's pod deleted: another led after {time.monotonic() - started:.1f} s")
         observer.change_wan()
-        observer.wait_followed(FOLLOW_LIMIT, esddns.evidence)
+        observer.wait_followed(FOLLOW_LIMIT)
         esddns.wait_healthy()
     assert leader.name not in {pod.name for pod in esddns.pods()}

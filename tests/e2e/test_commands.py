@@ -87,7 +87,7 @@ def test_logs_of_a_container_before_this_one(esddns, figure):
             os.kill(pod.pids()[0], signal.SIGKILL)
         started = time.monotonic()
         wait_for(lambda: all(p.running and p.restarts > restarts[p.name]
-                             for p in esddns.operators()), "all run again", LIMIT, esddns.evidence)
+                             for p in esddns.operators()), "all run again", LIMIT)
         esddns.wait_healthy()
         figure(f"all supervisors killed: all was well after {time.monotonic() - started:.1f} s")
     text = kubectl(esddns, "logs -n esddns -l app=esddns-operator --previous")
@@ -185,8 +185,7 @@ def test_the_configuration_is_edited(esddns):
         kubectl(esddns, f"rollout restart {DAEMONSET} -n esddns")
         kubectl(esddns, f"rollout restart {DEPLOYMENT} -n esddns")
         esddns.rollout_status(DAEMONSET, DEPLOYMENT)
-        wait_for(lambda n=writes: len(esddns.internet.writes()) > n, "a write", LIMIT,
-                 esddns.evidence)
+        wait_for(lambda n=writes: len(esddns.internet.writes()) > n, "a write", LIMIT)
         esddns.wait_healthy()
         after = esddns.internet.writes()[writes:]
         assert [(w["method"], w["status"]) for w in after] == [("PUT", 201)], after

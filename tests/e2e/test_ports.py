@@ -39,11 +39,10 @@ def test_a_taken_port_on_the_leaders_node(esddns, port):
         leader.ctl("start", "webd", check=False)
         wait_for(lambda: str(port) in json.dumps(unit(leader, "webd")), "the reason is in the status",
                  LIMIT, lambda: leader.ctl("status") + leader.log("--tail", "30"))
-        wait_for(lambda: not pods_now(esddns, leader.name).ready, "the pod is not ready", LIMIT,
-                 esddns.evidence)
+        wait_for(lambda: not pods_now(esddns, leader.name).ready, "the pod is not ready", LIMIT)
         with Observer(esddns.internet, esddns.cluster) as observer:
             observer.change_wan()
-            observer.wait_followed(FOLLOW_LIMIT, esddns.evidence)
+            observer.wait_followed(FOLLOW_LIMIT)
         assert esddns.holder() == leader.node
         assert esddns.reported()["by"] == leader.node
         reasons = [line for line in leader.log().splitlines() if f":{port}" in line and

@@ -43,10 +43,10 @@ def test_it_goes_without_a_trace_and_comes_again_without_secrets(esddns, figure)
                  lambda: str(remains(esddns, uids)))
         kubectl("apply", "-f", esddns.manifest)
         wait_for(lambda: len(esddns.operators()) == 3 and all(
-            pod.running for pod in esddns.pods()), "all pods run", LIMIT, esddns.evidence)
+            pod.running for pod in esddns.pods()), "all pods run", LIMIT)
         esddns.wait_leader()
         wait_for(lambda: esddns.wan_object()["data"].get("current_ip") == esddns.internet.wan,
-                 "the address is found", LIMIT, esddns.evidence)
+                 "the address is found", LIMIT)
         check_words(esddns)
         started = time.monotonic()
         output, _ = esddns.deploy()     # it makes the Secrets that are missing

@@ -34,7 +34,10 @@ http {{
     }}
     server {{
         listen {gandi}:443 ssl;
-        location / {{ proxy_pass https://127.0.0.1:{port}; }}
+        location / {{
+            proxy_pass https://127.0.0.1:{port};
+            proxy_set_header Host $host;
+        }}
     }}
 }}
 """
