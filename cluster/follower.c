@@ -43,7 +43,7 @@ struct follower {
 
 	struct peer_key key;
 	char key_trouble[MSG_REASON_MAX];
-	int64_t key_ms; /* not read again before, for a message that it does not open */
+	int64_t key_ms; /* not read again before, while there is none or one that does not open */
 	struct peer_guard guard;
 	struct bus_subscriber *peer; /* to the leader's publisher; NULL: there was none yet */
 	char place[WAN_PUBLISHER_MAX];
@@ -148,10 +148,29 @@ read_key(struct follower *f)
 {
 	const char *why = "", *file = f->config->key_file;
 
-	if (file == NULL || peer_key_read(file, &f->key, &why) || strcmp(why, f->key_trouble) == 0)
+	if (file == NULL)
 		return;
-	log_warn("peers are not heard; the ConfigMap alone carries the news", LOG_S("reason", why));
+	if (peer_key_read(file, &f->key, &why)) {
+		if (f->key_trouble[0] != '\0')
+			log_info("the peer key can be read now");
+		f->key_trouble[0] = '\0';
+		return;
+	}
+	if (strcmp(why, f->key_trouble) == 0)
+		return;
+	if (f->key.len > 0)
+		log_warn("the peer key stays what it was", LOG_S("reason", why));
+	else
+		log_warn("peers are not heard; the ConfigMap alone carries the news",
+			 LOG_S("reason", why));
 	mem_copy_text(f->key_trouble, sizeof(f->key_trouble), why);
+}
+
+/* Is there a leader to be heard, but no key yet to hear it with? */
+static bool
+lacks_key(const struct follower *f)
+{
+	return f->config->key_file != NULL && f->key.len == 0 && is_literal(f->content.publisher);
 }
 
 static void
@@ -373,6 +392,8 @@ void
 follower_prepare(struct follower *f, struct pollset *set, int64_t now_ms)
 {
 	watcher_prepare(f->watcher, set);
+	if (lacks_key(f))
+		pollset_wake_at(set, f->key_ms);
 	if (f->peer != NULL)
 		bus_subscriber_prepare(f->peer, set, now_ms);
 }
@@ -382,6 +403,10 @@ follower_dispatch(struct follower *f, const struct pollset *set, int64_t now_ms)
 {
 	(void)set;
 	watcher_dispatch(f->watcher, now_ms);
+	if (lacks_key(f) && now_ms >= f->key_ms) {
+		f->key_ms = now_ms + KEY_EVERY_MS;
+		follow_publisher(f);
+	}
 	hear_peer(f, now_ms);
 }
 

@@ -18,6 +18,8 @@
 
 /* Pods that may listen to the leader; the ConfigMap serves all the others. */
 #define PEERS_MAX 2048
+/* A Secret may come late, or be replaced. */
+#define KEY_EVERY_MS 10000
 
 struct lead {
 	const struct cluster_config *config;
@@ -28,6 +30,8 @@ struct lead {
 
 	struct bus_publisher *peers; /* since it led first, and there was a key; else NULL */
 	struct peer_key key;
+	int64_t key_ms;   /* when the key is read again; CLOCK_NEVER while this pod does not lead */
+	bool opened;      /* by a key that came later */
 	uint64_t counter; /* of what was sealed */
 	char place[WAN_PUBLISHER_MAX];
 	char trouble[MSG_REASON_MAX]; /* of the peers */
@@ -69,7 +73,6 @@ open_peers(struct lead *l)
 	struct address address;
 	const char *why;
 
-	l->place[0] = '\0';
 	if (l->config->key_file == NULL) {
 		set_trouble(l, "there is no peer key (cluster.peers.key_file)");
 		return;
@@ -79,7 +82,8 @@ open_peers(struct lead *l)
 			       "cluster.peers.advertise or POD_IP to it");
 		return;
 	}
-	if (!peer_key_read(l->config->key_file, &l->key, &why)) {
+	/* the old key stays in force while a new one is away */
+	if (!peer_key_read(l->config->key_file, &l->key, &why) && l->key.len == 0) {
 		set_trouble(l, why);
 		return;
 	}
@@ -92,6 +96,46 @@ open_peers(struct lead *l)
 	}
 	l->trouble[0] = '\0';
 	place_of(l->config->advertise, l->config->peers_port, l->place, sizeof(l->place));
+}
+
+/* Without the name of a file nothing can come. */
+static void
+begin_peers(struct lead *l, int64_t now_ms)
+{
+	l->key_ms = l->config->key_file != NULL ? now_ms + KEY_EVERY_MS : CLOCK_NEVER;
+	open_peers(l);
+}
+
+static void
+end_peers(struct lead *l)
+{
+	l->key_ms = CLOCK_NEVER;
+	l->place[0] = '\0';
+	l->opened = false;
+}
+
+static void
+open_peers_later(struct lead *l, int64_t now_ms)
+{
+	bool closed = l->place[0] == '\0';
+
+	if (now_ms < l->key_ms)
+		return;
+	l->key_ms = now_ms + KEY_EVERY_MS;
+	open_peers(l);
+	if (!closed || l->place[0] == '\0')
+		return;
+	log_info("peers are told from now on", LOG_S("publisher", l->place));
+	l->opened = true;
+}
+
+bool
+lead_take_opened(struct lead *l)
+{
+	bool opened = l->opened;
+
+	l->opened = false;
+	return opened;
 }
 
 void
@@ -262,6 +306,7 @@ lead_open(const struct cluster_config *config, struct http *http, struct metrics
 
 	l->config = config;
 	l->metrics = metrics;
+	l->key_ms = CLOCK_NEVER;
 	cluster_identity(config, l->identity);
 	mem_copy_text(machine.identity, sizeof(machine.identity), l->identity);
 	mem_copy_text(machine.lease_name, sizeof(machine.lease_name), config->lease);
@@ -306,6 +351,7 @@ lead_prepare(struct lead *l, struct pollset *set, int64_t now_ms)
 	if (l->node != NULL)
 		watcher_prepare(l->node, set);
 	pollset_wake_at(set, kube_next_deadline(l->kube));
+	pollset_wake_at(set, l->key_ms);
 	bus_subscriber_prepare(l->updater, set, now_ms);
 	if (l->peers != NULL)
 		bus_publisher_prepare(l->peers, set, now_ms);
@@ -317,6 +363,7 @@ lead_dispatch(struct lead *l, const struct pollset *set, int64_t now_ms)
 	kube_tick(l->kube, now_ms);
 	hear_updater(l, now_ms);
 	leader_dispatch(l->leader, now_ms);
+	open_peers_later(l, now_ms);
 	if (l->node != NULL)
 		watcher_dispatch(l->node, now_ms);
 	count(l);
@@ -329,9 +376,9 @@ lead_next(struct lead *l, int64_t now_ms)
 	enum leader_news news = leader_next(l->leader);
 
 	if (news == LEADER_BEGAN)
-		open_peers(l);
+		begin_peers(l, now_ms);
 	if (news == LEADER_ENDED)
-		l->place[0] = '\0';
+		end_peers(l);
 	if (news == LEADER_BEGAN)
 		metrics_add(l->metrics, METRIC_LEADER_CHANGES, 1, NULL, NULL, NULL);
 	if (news == LEADER_BEGAN || news == LEADER_ENDED) {
@@ -363,4 +410,12 @@ lead_reason(const struct lead *l)
 	return reason[0] != '\0' || l->peers != NULL || leader_role(l->leader) != LEADERSHIP_LEADING
 		       ? reason
 		       : l->trouble;
+}
+
+const char *
+lead_trouble(const struct lead *l)
+{
+	bool fine = kube_trouble(l->kube)[0] == '\0' && leader_another_leads(l->leader);
+
+	return fine ? "" : lead_reason(l);
 }

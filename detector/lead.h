@@ -31,6 +31,8 @@ void lead_tell_peers(struct lead *l, const char *json);
 /* Where peers find this pod while it leads, "tcp://host:port"; "" if nowhere. */
 const char *lead_publisher(const struct lead *l);
 unsigned lead_followers(const struct lead *l);
+/* True once after lead_publisher() became another one while this pod leads: a key has come. */
+bool lead_take_opened(struct lead *l);
 
 /* True once after this pod's Node has other addresses, or became ready or unready. */
 bool lead_take_node_change(struct lead *l);
@@ -43,5 +45,7 @@ struct leader *lead_leader(struct lead *l);
 const struct leader *lead_leader_const(const struct lead *l);
 /* What is wrong, as a sentence: with the API server, the election, the peers; or "". */
 const char *lead_reason(const struct lead *l);
+/* The same, but "" where all is as it should be, and another one leads. */
+const char *lead_trouble(const struct lead *l);
 
 #endif

@@ -482,6 +482,8 @@ publisher_dispatch(struct publisher *p, const struct pollset *set, int64_t now_m
 {
 	if (p->lead && lead_dispatch(p->lead, set, now_ms) && p->active)
 		send_peers(p, now_ms);
+	if (p->lead && lead_take_opened(p->lead) && p->active)
+		keep_in_cluster(p, now_ms);
 	if (bus_due(p->bus, set, now_ms))
 		send_all(p, now_ms);
 	else if (p->lead)

@@ -28,7 +28,6 @@ peer_key_read(const char *path, struct peer_key *key, const char **why)
 	struct stat st;
 	ssize_t n;
 
-	peer_key_clear(key);
 	*why = sentence;
 	if (fd < 0 || fstat(fd, &st) != 0) {
 		snprintf(sentence, sizeof(sentence), "the peer key %.300s cannot be read: %s", path,
@@ -46,12 +45,13 @@ peer_key_read(const char *path, struct peer_key *key, const char **why)
 			 "the peer key %.300s must be a file of %d to %d bytes", path, PEER_KEY_MIN,
 			 PEER_KEY_MAX);
 	} else {
+		peer_key_clear(key);
 		memcpy(key->bytes, bytes, (size_t)n);
 		key->len = (size_t)n;
 		*why = NULL;
 	}
 	explicit_bzero(bytes, sizeof(bytes));
-	return key->len > 0;
+	return *why == NULL;
 }
 
 void

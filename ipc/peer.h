@@ -28,7 +28,8 @@ struct peer_key {
 
 /*
  * Read the key from a file: its bytes without white space at the end. False with *why
- * (a sentence, valid until the next call) if it cannot be used; key is then empty.
+ * (a sentence, valid until the next call) if it cannot be used; key stays what it was, since a
+ * Secret that is replaced may be away for a while.
  */
 bool peer_key_read(const char *path, struct peer_key *key, const char **why);
 void peer_key_clear(struct peer_key *key);

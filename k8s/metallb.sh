@@ -2,7 +2,7 @@
 # MetalLB, the load balancer of clusters that no cloud gives one: the part of deploy.sh for
 # --metallb. To be sourced; it only defines things.
 
-metallb=metallb-system
+metallb='metallb-system'
 METALLB_VERSION=${METALLB_VERSION:-v0.14.9}
 
 # --- the range ---------------------------------------------------------------------------

@@ -119,7 +119,9 @@ config_check_units(struct config_loading *load)
 	for (unsigned i = 0; i < CONFIG_UNIT__MAX; i++)
 		check_order(load, (enum config_unit)i);
 	check_drain(load);
-	if (!c->units[CONFIG_DETECTOR].enabled && c->units[CONFIG_UPDATER].enabled)
+	/* an observer in a cluster shows what the others find */
+	if (!c->units[CONFIG_DETECTOR].enabled && c->units[CONFIG_UPDATER].enabled &&
+	    !(c->updater.observe && c->cluster.backend == CONFIG_BACKEND_KUBERNETES))
 		config_warn_at(load, "units.detector.enabled",
 			       "without the detector no address is found on this host, and no "
 			       "record is kept right");

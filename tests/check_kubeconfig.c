@@ -411,6 +411,7 @@ START_TEST(hands_it_on_to_those_who_need_it)
 	cJSON_Delete(root);
 	text = json_print(cluster_of(parts_webd(config), &root));
 	ck_assert_str_eq(text, "{\"backend\":\"kubernetes\"}");
+	ck_assert_str_eq(json_text(root, "instance"), "n1");
 	free(text);
 	cJSON_Delete(root);
 	text = json_print(cluster_of(parts_probe(config), &root));

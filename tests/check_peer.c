@@ -170,17 +170,21 @@ write_key(const char *path, const char *text, size_t len)
 START_TEST(a_key_file_is_read_strictly)
 {
 	char path[] = "/tmp/check_peer.XXXXXX", large[PEER_KEY_MAX + 3];
-	struct peer_key k;
+	struct peer_key k = { .len = 0 };
 	const char *why;
 
 	close(mkstemp(path));
+	ck_assert(!peer_key_read(path, &k, &why));
+	ck_assert_uint_eq(k.len, 0);
 	write_key(path, "0123456789abcdef\r\n \n", 20);
 	ck_assert(peer_key_read(path, &k, &why));
 	ck_assert_uint_eq(k.len, 16);
 	write_key(path, "0123456789abcde\n", 16);
 	ck_assert(!peer_key_read(path, &k, &why));
 	ck_assert_ptr_nonnull(strstr(why, "must be a file of 16 to 256 bytes"));
-	ck_assert_uint_eq(k.len, 0);
+	/* the old one goes on */
+	ck_assert_uint_eq(k.len, 16);
+	ck_assert_mem_eq(k.bytes, "0123456789abcdef", 16);
 	memset(large, 'k', sizeof(large));
 	write_key(path, large, PEER_KEY_MAX);
 	ck_assert(peer_key_read(path, &k, &why));

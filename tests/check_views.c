@@ -71,10 +71,10 @@ page_is_sound(const struct buf *page)
 {
 	const char *text = buf_text(page);
 
-	ck_assert_ptr_nonnull(strstr(text, "<title>ESDDNS</title>"));
+	ck_assert_ptr_nonnull(strstr(text, "<title>ESDDNS: "));
 	ck_assert_ptr_nonnull(strstr(text, "Poll date"));
 	ck_assert_ptr_nonnull(strstr(text, "Is the IP usable?"));
-	ck_assert_ptr_nonnull(strstr(text, "WAN IPv4 address"));
+	ck_assert_ptr_nonnull(strstr(text, "WAN IPv"));
 	ck_assert_ptr_nonnull(strstr(text, "Is the DNS record in sync?"));
 	ck_assert_ptr_nonnull(strstr(text, "Record set name"));
 	ck_assert_ptr_nonnull(strstr(text, "</html>\n"));
@@ -338,6 +338,76 @@ START_TEST(hostile_texts_stay_text)
 }
 END_TEST
 
+/* len times the letter, with a dot now and then where it is a name. */
+static void
+fill(char *out, size_t len, char letter, bool dots)
+{
+	memset(out, letter, len);
+	for (size_t i = 50; dots && i + 1 < len; i += 51)
+		out[i] = '.';
+	out[len] = '\0';
+}
+
+/* U+202E, which turns around what follows, and Hebrew. */
+#define TURNED                                                                                     \
+	"\xe2\x80\xae"                                                                             \
+	"desrever \xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d "
+
+/* As long as everything may be, in a pod that only shows, and from right to left. */
+START_TEST(longest)
+{
+	struct webd_config c = sample_config();
+	struct msg_cluster cluster = { .connected = false };
+	struct webd_state *s;
+	struct msg m;
+
+	snprintf(c.backend, sizeof(c.backend), "kubernetes");
+	fill(c.instance, sizeof(c.instance) - 1, 'p', false);
+	c.observe = true;
+	c.records[0].family = ADDRESS_IPV6;
+	c.records[0].ttl = 2592000;
+	fill(c.records[0].fqdn, 253, 'n', true);
+	fill(c.records[0].name, 240, 'n', true);
+	s = sample_in_sync(&c, SAMPLE_NOW);
+	s->has_lead = false;
+	m = sample_wan(12000);
+	fill_ipv6(&m.wan);
+	m.wan.ipv6.address = sample_address("2001:4860:4860:1234:5678:9abc:def0:8888");
+	m.wan.ipv6.state = MSG_WAN_HELD;
+	for (size_t i = 0; i < m.wan.ipv6.nvotes; i++) {
+		struct msg_vote *v = &m.wan.ipv6.votes[i];
+
+		fill(v->operator, MSG_OPERATOR_MAX - 1, 'o', false);
+		v->answer = m.wan.ipv6.address;
+		v->duration_ms = 59999;
+	}
+	snprintf(m.wan.ipv6.votes[0].error, sizeof(m.wan.ipv6.votes[0].error), TURNED);
+	snprintf(m.wan.ipv6.reason, MSG_REASON_MAX, TURNED "kept");
+	fill(m.wan.holder, MSG_HOLDER_MAX - 1, 'h', false);
+	webd_state_take(s, WEBD_UPDATER, &m, SAMPLE_NOW);
+	m = sample_record(&c, 0, 8000);
+	m.record.state = MSG_RECORD_ATTENTION;
+	m.record.in_sync = false;
+	m.record.nvalues = MSG_VALUES_MAX;
+	for (size_t i = 0; i < MSG_VALUES_MAX; i++)
+		snprintf(m.record.values[i], ADDRESS_TEXT_MAX,
+			 "2001:4860:4860:1234:5678:9abc:def0:%zu", 1000 + i);
+	fill(m.record.href, MSG_HREF_MAX - 1, 'u', false);
+	fill(m.record.by, MSG_HOLDER_MAX - 1, 'b', false);
+	snprintf(m.record.error, MSG_REASON_MAX, TURNED "%0300d", 0);
+	webd_state_take(s, WEBD_UPDATER, &m, SAMPLE_NOW);
+	fill(cluster.publisher, MSG_PLACE_MAX - 1, 'a', false);
+	fill(cluster.balancer, MSG_PLACE_MAX - 1, 'l', false);
+	snprintf(cluster.reason, MSG_REASON_MAX, TURNED "%0300d", 0);
+	webd_state_take(s, WEBD_UPDATER, &(struct msg){ .type = MSG_CLUSTER, .cluster = cluster },
+			SAMPLE_NOW);
+	fill(s->units[0].status, sizeof(s->units[0].status) - 1, 's', false);
+	fill(s->units[0].last_exit, sizeof(s->units[0].last_exit) - 1, 'e', false);
+	webd_state_tick(s, SAMPLE_NOW);
+	all_views("longest", s);
+}
+END_TEST
+
 START_TEST(openmetrics_only_when_asked_for)
 {
 	ck_assert(!view_metrics_accepts_open(NULL));
@@ -365,6 +435,7 @@ main(void)
 	tcase_add_test(tc, nothing_known);
 	tcase_add_test(tc, records_with_errors);
 	tcase_add_test(tc, hostile_texts_stay_text);
+	tcase_add_test(tc, longest);
 	tcase_add_test(tc, openmetrics_only_when_asked_for);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

@@ -153,7 +153,7 @@ START_TEST(serves_every_path)
 {
 	uint16_t web = config.listen[0].port, metrics = config.metrics[0].port;
 
-	answers(web, REQUEST("GET", "/", ""), "HTTP/1.1 200 ", "<title>ESDDNS</title>");
+	answers(web, REQUEST("GET", "/", ""), "HTTP/1.1 200 ", "<title>ESDDNS: ");
 	answers(web, REQUEST("GET", "/", ""), "HTTP/1.1 200 ",
 		"Content-Security-Policy: default-src 'none'");
 	answers(web, REQUEST("GET", "/", ""), "HTTP/1.1 200 ", "X-Content-Type-Options: nosniff");

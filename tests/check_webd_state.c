@@ -30,12 +30,12 @@ teardown(void)
 static void
 verdict_is(int64_t now_ms, enum webd_level level, const char *headline)
 {
-	struct webd_verdict v = { .level = WEBD_GOOD };
+	struct webd_verdict v = { .nothers = 0 };
 
 	webd_judge(state, now_ms, &v);
-	ck_assert_str_eq(buf_text(&v.headline), headline);
-	ck_assert_int_eq(v.level, level);
-	ck_assert_uint_gt(v.detail.len, 0);
+	ck_assert_str_eq(buf_text(&v.worst.headline), headline);
+	ck_assert_int_eq(v.worst.level, level);
+	ck_assert_uint_gt(v.worst.detail.len + v.worst.nspans, 0);
 	webd_verdict_free(&v);
 }
 
@@ -398,11 +398,73 @@ START_TEST(the_part_is_read)
 	ck_assert_uint_eq(c.nmetrics, 0);
 	ck_assert_int_eq(c.updater_interval_ms, 60000);
 	ck_assert(c.dry_run && !c.observe);
+	ck_assert_str_eq(c.instance, "");
+	cJSON_AddStringToObject(json, "instance", "esddns-service-7d9f");
+	ck_assert_int_eq(webd_config_read(json, &c, &why), 0);
+	ck_assert_str_eq(c.instance, "esddns-service-7d9f");
 	cJSON_Delete(json);
 }
 END_TEST
 
 /* Without any one of its members, the part is refused, and the member is named. */
+START_TEST(a_name_that_is_too_long_is_refused)
+{
+	char name[MSG_HOLDER_MAX + 1];
+	struct webd_config c;
+	const char *why;
+	cJSON *json = json_parse(part, sizeof(part) - 1, &why);
+
+	memset(name, 'n', MSG_HOLDER_MAX);
+	name[MSG_HOLDER_MAX] = '\0';
+	cJSON_AddStringToObject(json, "instance", name);
+	ck_assert_int_eq(webd_config_read(json, &c, &why), -1);
+	ck_assert_ptr_nonnull(strstr(why, "instance"));
+	cJSON_Delete(json);
+}
+END_TEST
+
+/* Of several things that are wrong the worst leads, and the others are named. */
+START_TEST(all_that_is_wrong_is_named)
+{
+	struct webd_verdict v = { .nothers = 0 };
+	struct webd_config c = sample_config();
+	struct buf text = BUF_INIT;
+	struct webd_state *s;
+	struct msg m;
+
+	for (int i = 0; i < WEBD_OTHERS_MAX + 1; i++)
+		sample_add_record(&c, "www", ADDRESS_IPV4);
+	c.nrecords = WEBD_OTHERS_MAX + 2;
+	for (size_t i = 1; i < c.nrecords; i++)
+		snprintf(c.records[i].fqdn, sizeof(c.records[i].fqdn), "n%zu.example.com", i);
+	s = sample_in_sync(&c, SAMPLE_NOW);
+	for (size_t i = 0; i < c.nrecords; i++) {
+		m = sample_record(&c, i, 8000);
+		m.record.in_sync = false;
+		m.record.state = i == 3 ? MSG_RECORD_ATTENTION : MSG_RECORD_RETRYING;
+		snprintf(m.record.error, sizeof(m.record.error), "connection refused");
+		webd_state_take(s, WEBD_UPDATER, &m, SAMPLE_NOW);
+	}
+	webd_judge(s, SAMPLE_NOW, &v);
+	ck_assert_int_eq(v.worst.level, WEBD_BAD);
+	ck_assert_str_eq(buf_text(&v.worst.headline), "n3.example.com A: needs a person");
+	webd_finding_tell(&v.worst, &text);
+	ck_assert_str_eq(buf_text(&text), "Connection refused. The next attempt is in 4 min 52 s. "
+					  "The record was checked 8 s ago.");
+	ck_assert_uint_eq(v.nothers, c.nrecords - 1);
+	ck_assert_int_eq(v.others[0].level, WEBD_WARN);
+	ck_assert_str_eq(v.others[0].headline, "home.example.com A: failing, is tried again");
+	/* again, over what was there */
+	webd_judge(s, SAMPLE_NOW, &v);
+	ck_assert_uint_eq(v.nothers, c.nrecords - 1);
+	ck_assert_str_eq(v.others[WEBD_OTHERS_MAX - 1].headline,
+			 "n6.example.com A: failing, is tried again");
+	buf_free(&text);
+	webd_verdict_free(&v);
+	webd_state_free(s);
+}
+END_TEST
+
 START_TEST(a_part_with_a_hole_is_refused)
 {
 	static const char *const members[] = {
@@ -493,6 +555,8 @@ main(void)
 	tcase_add_test(tc, the_load_balancer_is_awaited);
 	tcase_add_test(tc, an_error_is_told_while_it_lasts);
 	tcase_add_test(tc, the_part_is_read);
+	tcase_add_test(tc, a_name_that_is_too_long_is_refused);
+	tcase_add_test(tc, all_that_is_wrong_is_named);
 	tcase_add_loop_test(tc, a_part_with_a_hole_is_refused, 0, 13);
 	tcase_add_loop_test(tc, holds_its_invariants_over_random_messages, 0, 40);
 	suite_add_tcase(suite, tc);

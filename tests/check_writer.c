@@ -1135,6 +1135,29 @@ START_TEST(a_person_is_served_by_the_claim_in_force)
 }
 END_TEST
 
+/* As when a new token comes soon after the old one was refused. */
+START_TEST(a_person_who_comes_before_the_claim_is_over_is_not_forgotten)
+{
+	for (int leads = 0; leads <= 1; leads++) {
+		int64_t claimed;
+
+		start(leads != 0);
+		publish(B);
+		if (object().request == WRITER_REQUEST_NONE)
+			wait_for_request(WRITER_REQUEST_CLAIM, 60000);
+		claimed = w.sent_ms;
+		claim_lands();
+		ck_assert(last.run);
+		ck_assert_int_eq(says(WRITER_ATTENTION, B).request, WRITER_REQUEST_REPORT);
+		report_lands(false, true);
+		now += 1000;
+		ck_assert_int_eq(person().request, WRITER_REQUEST_NONE);
+		wait_for_request(WRITER_REQUEST_CLAIM, 60000);
+		ck_assert_int_eq(now - claimed, WRITER_CLAIM_MS);
+	}
+}
+END_TEST
+
 /* A check of what is no longer published settles nothing. */
 START_TEST(an_old_result_is_not_reported)
 {
@@ -1226,6 +1249,7 @@ add_rest(TCase *tc)
 	tcase_add_test(tc, nothing_published_is_nothing_to_do);
 	tcase_add_test(tc, a_person_makes_a_backup_look_and_claim_at_once);
 	tcase_add_test(tc, a_person_is_served_by_the_claim_in_force);
+	tcase_add_test(tc, a_person_who_comes_before_the_claim_is_over_is_not_forgotten);
 	tcase_add_test(tc, an_old_result_is_not_reported);
 	tcase_add_test(tc, stamps_tell_texts_apart);
 }

@@ -418,11 +418,12 @@ serve_person(struct writer *w, struct writer_actions *out)
 	if (w->settings.observe || !w->known || (w->settings.dry_run && !w->view.leads))
 		return;
 	if (writer_out_of_sync(w) && !w->settings.dry_run) {
-		/* the claim's turn is now; whoever holds one checks again */
-		if (!writer_holds(w))
-			w->person = true;
-		else if (writer_judge_active(w))
+		/* whoever works under a claim checks again; else a claim's turn is now, or once
+		 * the one is over whose work ended with what is cured now */
+		if (writer_judge_active(w))
 			out->run = true;
+		else
+			w->person = true;
 		return;
 	}
 	w->looking = !w->settings.dry_run;

@@ -64,6 +64,8 @@ answers_add_headers(struct MHD_Response *response, const char *content_type)
 	add_header(response, "Content-Security-Policy", VIEW_CSP);
 	add_header(response, "X-Content-Type-Options", "nosniff");
 	add_header(response, "Referrer-Policy", "no-referrer");
+	/* no other site's page may load, and so measure, what is told here */
+	add_header(response, "Cross-Origin-Resource-Policy", "same-origin");
 }
 
 /* A sentence why not, or "ok". */

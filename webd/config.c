@@ -96,6 +96,9 @@ webd_config_read(const cJSON *part, struct webd_config *out, const char **why)
 	else if (!json_bool(part, "observe", &out->observe) ||
 		 !json_bool(part, "dry_run", &out->dry_run))
 		*why = "observe or dry_run is absent or not a truth value";
+	else if (json_text(part, "instance") != NULL &&
+		 !json_copy(part, "instance", out->instance, sizeof(out->instance)))
+		*why = "instance is too long";
 	if (*why != NULL)
 		return -1;
 	out->max_connections = (unsigned)connections;

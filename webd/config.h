@@ -29,6 +29,7 @@ struct webd_config {
 	char version[32];
 	char runtime_dir[WEBD_PATH_MAX];
 	char backend[16];
+	char instance[MSG_HOLDER_MAX]; /* the pod, where there are several; else "" */
 	size_t nrecords;
 	struct webd_record_config records[WEBD_RECORDS_MAX];
 	size_t nlisten;

@@ -40,11 +40,20 @@ html_age(struct buf *b, int64_t age_ms, int64_t at)
 	}
 	/* people read seconds; the script counts on from age_ms */
 	clock_span(age_ms < 1000 ? 1000 : age_ms, span, sizeof(span));
-	buf_adds(b, "<time");
 	if (at > 0)
-		buf_printf(b, " datetime=\"%s\" title=\"%s\"", clock_iso(at, iso, sizeof(iso)),
-			   iso);
-	buf_printf(b, " data-age=\"%lld\">%s</time>", (long long)age_ms, span);
+		buf_printf(b, "<time datetime=\"%s\" title=\"%s\" data-age=\"%lld\">%s</time>",
+			   clock_iso(at, iso, sizeof(iso)), iso, (long long)age_ms, span);
+	else
+		buf_printf(b, "<span data-age=\"%lld\">%s</span>", (long long)age_ms, span);
+}
+
+void
+html_left(struct buf *b, int64_t left_ms)
+{
+	char span[32];
+
+	clock_span(left_ms < 1000 ? 1000 : left_ms, span, sizeof(span));
+	buf_printf(b, "<span data-left=\"%lld\">%s</span>", (long long)left_ms, span);
 }
 
 void

@@ -1,8 +1,10 @@
 #include "webd/verdict.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/mem.h"
 
 static const char *const level_names[WEBD_LEVEL__MAX] = {
 	[WEBD_GOOD] = "good",
@@ -17,20 +19,55 @@ webd_level_name(enum webd_level level)
 	return level < WEBD_LEVEL__MAX ? level_names[level] : "invalid";
 }
 
+const char *
+webd_level_words(enum webd_level level)
+{
+	static const char *const words[WEBD_LEVEL__MAX] = {
+		[WEBD_GOOD] = "all is well",
+		[WEBD_WAIT] = "under way",
+		[WEBD_WARN] = "warning",
+		[WEBD_BAD] = "failure",
+	};
+
+	return level < WEBD_LEVEL__MAX ? words[level] : "invalid";
+}
+
+static void
+forget_others(struct webd_verdict *v)
+{
+	for (size_t i = 0; i < v->nothers && i < WEBD_OTHERS_MAX; i++)
+		free(v->others[i].headline);
+	v->nothers = 0;
+}
+
 void
 webd_verdict_free(struct webd_verdict *v)
 {
-	buf_free(&v->headline);
-	buf_free(&v->detail);
+	buf_free(&v->worst.headline);
+	buf_free(&v->worst.detail);
+	forget_others(v);
 }
 
-/* In whole seconds, at least one: for people. */
 static void
-add_span(struct buf *b, int64_t ms)
+add_span(struct webd_finding *f, const char *before, int64_t ms, const char *after, bool ahead)
 {
-	char span[32];
+	if (f->nspans < WEBD_SPANS_MAX)
+		f->spans[f->nspans++] = (struct webd_span){ before, after, ms, ahead };
+}
 
-	buf_adds(b, clock_span(ms < 1000 ? 1000 : ms, span, sizeof(span)));
+void
+webd_finding_tell(const struct webd_finding *f, struct buf *out)
+{
+	buf_adds(out, buf_text(&f->detail));
+	for (size_t i = 0; i < f->nspans; i++) {
+		const struct webd_span *span = &f->spans[i];
+		char text[32];
+
+		/* in whole seconds, at least one: for people */
+		clock_span(span->ms < 1000 ? 1000 : span->ms, text, sizeof(text));
+		buf_printf(out, "%s%s%s%s", i > 0 || f->detail.len > 0 ? " " : "", span->before,
+			   text, span->after);
+	}
 }
 
 /*
@@ -54,19 +91,6 @@ add_sentence(struct buf *b, const char *text)
 		buf_addc(b, '.');
 }
 
-/* "checked 12 s ago", or that it never was. */
-static void
-add_age(struct buf *b, const char *what, int64_t age_ms)
-{
-	if (age_ms < 0) {
-		buf_printf(b, "never %s", what);
-		return;
-	}
-	buf_printf(b, "%s ", what);
-	add_span(b, age_ms);
-	buf_adds(b, " ago");
-}
-
 static const char *
 family_word(enum address_family family)
 {
@@ -78,7 +102,7 @@ family_word(enum address_family family)
  * nothing to worry about. True if there is something to say.
  */
 static bool
-judge_link(const struct webd_state *s, enum webd_link link, int64_t now_ms, struct webd_verdict *v)
+judge_link(const struct webd_state *s, enum webd_link link, int64_t now_ms, struct webd_finding *f)
 {
 	const struct webd_unit *u = webd_unit(s, webd_link_name(link));
 	const char *name = webd_link_name(link);
@@ -88,86 +112,83 @@ judge_link(const struct webd_state *s, enum webd_link link, int64_t now_ms, stru
 	    (link == WEBD_DETECTOR && s->has_units && u == NULL))
 		return false;
 	if (age < 0 && now_ms - s->started_ms < WEBD_GRACE_MS) {
-		v->level = WEBD_WAIT;
-		buf_printf(&v->headline, "Waiting for the %s", name);
-		buf_adds(&v->detail, "This page was started a moment ago.");
+		f->level = WEBD_WAIT;
+		buf_printf(&f->headline, "Waiting for the %s", name);
+		buf_adds(&f->detail, "This page was started a moment ago.");
 		return true;
 	}
-	v->level = WEBD_BAD;
+	f->level = WEBD_BAD;
 	if (webd_unit_is(u, "failed")) {
-		buf_printf(&v->headline, "The %s has failed", name);
+		buf_printf(&f->headline, "The %s has failed", name);
 		buf_printf(
-			&v->detail,
+			&f->detail,
 			"It ended (%s) and is not started again by itself: read its log, then run "
 			"\"esddnsctl reset-failed %s\" and \"esddnsctl start %s\".",
 			u->last_exit[0] != '\0' ? u->last_exit : "no reason is known", name, name);
 	} else if (webd_unit_is(u, "inactive")) {
-		buf_printf(&v->headline, "The %s is stopped", name);
-		buf_printf(&v->detail, "\"esddnsctl start %s\" starts it.", name);
+		buf_printf(&f->headline, "The %s is stopped", name);
+		buf_printf(&f->detail, "\"esddnsctl start %s\" starts it.", name);
 	} else if (s->links[link].connected && s->links[link].stale) {
-		buf_printf(&v->headline, "The %s has said nothing yet", name);
-		buf_adds(&v->detail, "It is connected again, and has said nothing since.");
+		buf_printf(&f->headline, "The %s has said nothing yet", name);
+		buf_adds(&f->detail, "It is connected again, and has said nothing since.");
 	} else if (webd_unit_is(u, "active") && s->links[link].connected) {
-		buf_printf(&v->headline, "The %s is silent", name);
-		buf_adds(&v->detail, "It runs, but says nothing; its log may tell why.");
+		buf_printf(&f->headline, "The %s is silent", name);
+		buf_adds(&f->detail, "It runs, but says nothing; its log may tell why.");
 	} else {
-		buf_printf(&v->headline, "The %s does not run", name);
+		buf_printf(&f->headline, "The %s does not run", name);
 		if (u != NULL && u->last_exit[0] != '\0')
-			buf_printf(&v->detail, "It ended: %s. ", u->last_exit);
-		buf_adds(&v->detail, "The supervisor starts it again.");
+			buf_printf(&f->detail, "It ended: %s. ", u->last_exit);
+		buf_adds(&f->detail, "The supervisor starts it again.");
 	}
-	if (age >= 0) {
-		buf_printf(&v->detail, " What it said last is ");
-		add_span(&v->detail, age);
-		buf_adds(&v->detail, " old.");
-	}
+	if (age >= 0)
+		add_span(f, "What it said last is ", age, " old.", false);
 	return true;
 }
 
 /* The address itself: unknown, too old, or held. True if there is something to say. */
 static bool
 judge_family(const struct webd_state *s, enum address_family family, int64_t now_ms,
-	     struct webd_verdict *v)
+	     struct webd_finding *f)
 {
-	const struct msg_wan_family *f = webd_family(s, family);
+	const struct msg_wan_family *w = webd_family(s, family);
+	int64_t age = webd_confirmed_age(s, family, now_ms);
 	char text[ADDRESS_TEXT_MAX];
 
 	if (!webd_needs(s, family))
 		return false;
-	if (f == NULL || f->address.family == ADDRESS_NONE) {
-		bool working = f == NULL || f->state == MSG_WAN_UNKNOWN;
-
-		v->level = working ? WEBD_WAIT : WEBD_BAD;
-		buf_printf(&v->headline, "The WAN %s address is not known yet",
+	if (w == NULL || w->address.family == ADDRESS_NONE) {
+		f->level = w == NULL || w->state == MSG_WAN_UNKNOWN ? WEBD_WAIT : WEBD_BAD;
+		buf_printf(&f->headline, "The WAN %s address is not known yet",
 			   family_word(family));
-		add_sentence(&v->detail, f != NULL && f->reason[0] != '\0'
-						 ? f->reason
+		add_sentence(&f->detail, w != NULL && w->reason[0] != '\0'
+						 ? w->reason
 						 : "The first round of questions is under way.");
 		return true;
 	}
-	address_format(&f->address, text, sizeof(text));
+	address_format(&w->address, text, sizeof(text));
 	if (!webd_usable(s, family, now_ms)) {
-		v->level = WEBD_BAD;
-		buf_printf(&v->headline, "The WAN %s address is not certain any more",
+		f->level = WEBD_BAD;
+		buf_printf(&f->headline, "The WAN %s address is not certain any more",
 			   family_word(family));
-		buf_printf(&v->detail, "It was %s, ", text);
-		add_age(&v->detail, "confirmed", webd_confirmed_age(s, family, now_ms));
-		buf_adds(&v->detail, "; records are not written until a round confirms it.");
-	} else if (f->state == MSG_WAN_HELD || f->state == MSG_WAN_DAMPED) {
-		v->level = WEBD_WARN;
-		buf_printf(&v->headline,
-			   f->state == MSG_WAN_HELD ? "%s is kept: the sources do not agree"
+		buf_printf(&f->detail,
+			   "It was %s; records are not written until a round confirms it.", text);
+		if (age >= 0)
+			add_span(f, "The last round that did so was ", age, " ago.", false);
+	} else if (w->state == MSG_WAN_HELD || w->state == MSG_WAN_DAMPED) {
+		f->level = WEBD_WARN;
+		buf_printf(&f->headline,
+			   w->state == MSG_WAN_HELD ? "%s is kept: the sources do not agree"
 						    : "%s is kept: the address flaps",
 			   text);
-	} else if (f->state == MSG_WAN_CONFIRMING) {
-		v->level = WEBD_WAIT;
-		buf_printf(&v->headline, "A change from %s is being confirmed", text);
+	} else if (w->state == MSG_WAN_CONFIRMING) {
+		f->level = WEBD_WAIT;
+		buf_printf(&f->headline, "A change from %s is being confirmed", text);
 	} else {
 		return false;
 	}
-	if (f->reason[0] != '\0' && v->detail.len > 0)
-		buf_addc(&v->detail, ' ');
-	add_sentence(&v->detail, f->reason);
+	if (w->reason[0] != '\0' && f->detail.len > 0)
+		buf_addc(&f->detail, ' ');
+	add_sentence(&f->detail, w->reason);
 	return true;
 }
 
@@ -203,118 +224,126 @@ webd_record_words(const struct webd_state *s, const struct webd_record *r, int64
 /* One record that is not in sync. */
 static void
 judge_record(const struct webd_state *s, const struct webd_record *r, int64_t now_ms,
-	     struct webd_verdict *v)
+	     struct webd_finding *f)
 {
-	const char *words = webd_record_words(s, r, now_ms, &v->level);
+	const char *words = webd_record_words(s, r, now_ms, &f->level);
+	int64_t age = webd_record_age(r, now_ms);
 
-	buf_printf(&v->headline, "%s %s: %s", r->config.fqdn, address_record_type(r->config.family),
+	buf_printf(&f->headline, "%s %s: %s", r->config.fqdn, address_record_type(r->config.family),
 		   words);
 	if (!r->known) {
-		buf_adds(&v->detail, "The updater has not spoken of it yet.");
+		buf_adds(&f->detail, "The updater has not spoken of it yet.");
 		return;
 	}
-	if (r->msg.error[0] != '\0') {
-		add_sentence(&v->detail, r->msg.error);
-		buf_addc(&v->detail, ' ');
-	}
-	if (r->next_ms > now_ms) {
-		buf_adds(&v->detail, "The next attempt is in ");
-		add_span(&v->detail, r->next_ms - now_ms);
-		buf_adds(&v->detail, ". ");
-	}
-	buf_adds(&v->detail, "The record was ");
-	add_age(&v->detail, "checked", webd_record_age(r, now_ms));
-	buf_addc(&v->detail, '.');
+	add_sentence(&f->detail, r->msg.error);
+	if (r->next_ms > now_ms)
+		add_span(f, "The next attempt is in ", r->next_ms - now_ms, ".", true);
+	if (age >= 0)
+		add_span(f, "The record was checked ", age, " ago.", false);
+	else
+		buf_printf(&f->detail, "%sThe record was never checked.",
+			   f->detail.len > 0 ? " " : "");
 }
 
 /* All is well: say where the names point. */
 static void
-judge_good(const struct webd_state *s, int64_t now_ms, struct webd_verdict *v)
+judge_good(const struct webd_state *s, int64_t now_ms, struct webd_finding *f)
 {
 	int64_t oldest = 0;
 	bool first = true;
 
-	v->level = WEBD_GOOD;
 	if (s->nrecords == 1)
-		buf_printf(&v->headline, "%s points to ", s->records[0].config.fqdn);
+		buf_printf(&f->headline, "%s points to ", s->records[0].config.fqdn);
 	else
-		buf_printf(&v->headline, "%zu records point to ", s->nrecords);
+		buf_printf(&f->headline, "%zu records point to ", s->nrecords);
 	for (int i = ADDRESS_IPV4; i < ADDRESS_FAMILY__MAX; i++) {
-		const struct msg_wan_family *f = webd_family(s, (enum address_family)i);
+		const struct msg_wan_family *w = webd_family(s, (enum address_family)i);
 		char text[ADDRESS_TEXT_MAX];
 
-		if (!webd_needs(s, (enum address_family)i) || f == NULL)
+		if (!webd_needs(s, (enum address_family)i) || w == NULL)
 			continue;
-		buf_printf(&v->headline, "%s%s", first ? "" : " and ",
-			   address_format(&f->address, text, sizeof(text)));
+		buf_printf(&f->headline, "%s%s", first ? "" : " and ",
+			   address_format(&w->address, text, sizeof(text)));
 		first = false;
 	}
 	for (size_t i = 0; i < s->nrecords; i++)
 		if (webd_record_age(&s->records[i], now_ms) > oldest)
 			oldest = webd_record_age(&s->records[i], now_ms);
-	buf_adds(&v->detail, "In sync, ");
-	add_age(&v->detail, "checked", oldest);
-	buf_addc(&v->detail, '.');
+	add_span(f, "In sync, checked ", oldest, " ago.", false);
 }
 
 static void
-reset(struct webd_verdict *v)
+reset(struct webd_finding *f)
 {
-	v->level = WEBD_GOOD;
-	buf_clear(&v->headline);
-	buf_clear(&v->detail);
+	f->level = WEBD_GOOD;
+	buf_clear(&f->headline);
+	buf_clear(&f->detail);
+	f->nspans = 0;
 }
 
-/* Make better the verdict if it is worse than what is there; it is emptied. */
+/* The worse of the two leads; the other one, if it is anything, is one of the others. */
 static void
-take_worse(struct webd_verdict *worst, struct webd_verdict *candidate)
+take(struct webd_verdict *v, struct webd_finding *candidate)
 {
-	if (candidate->level > worst->level) {
-		struct webd_verdict was = *worst;
+	if (candidate->level > v->worst.level) {
+		struct webd_finding was = v->worst;
 
-		*worst = *candidate;
+		v->worst = *candidate;
 		*candidate = was;
 	}
+	if (candidate->level > WEBD_GOOD) {
+		if (v->nothers < WEBD_OTHERS_MAX) {
+			v->others[v->nothers].level = candidate->level;
+			v->others[v->nothers].headline = mem_strdup(buf_text(&candidate->headline));
+		}
+		v->nothers++;
+	}
 	reset(candidate);
+}
+
+/* Those that need a person, or the rest of those that are not in sync. */
+static void
+judge_records(const struct webd_state *s, bool attention, int64_t now_ms, struct webd_verdict *v,
+	      struct webd_finding *candidate)
+{
+	for (size_t i = 0; i < s->nrecords; i++) {
+		const struct webd_record *r = &s->records[i];
+
+		if ((r->known && r->msg.state == MSG_RECORD_ATTENTION) != attention)
+			continue;
+		if (r->msg.state == MSG_RECORD_IN_SYNC && webd_record_in_sync(s, r, now_ms))
+			continue;
+		judge_record(s, r, now_ms, candidate);
+		take(v, candidate);
+	}
 }
 
 void
 webd_judge(const struct webd_state *s, int64_t now_ms, struct webd_verdict *v)
 {
-	struct webd_verdict candidate = { .level = WEBD_GOOD };
+	struct webd_finding candidate = { .level = WEBD_GOOD };
 
-	reset(v);
+	reset(&v->worst);
+	forget_others(v);
 	if (s->nrecords == 0) {
-		v->level = WEBD_WAIT;
-		buf_adds(&v->headline, "No record is configured here");
-		buf_adds(&v->detail, "This instance only shows what the others do.");
+		v->worst.level = WEBD_WAIT;
+		buf_adds(&v->worst.headline, "No record is configured here");
+		buf_adds(&v->worst.detail, "This instance only shows what the others do.");
 		return;
 	}
 	/* in this order: of two equally bad things, the cause comes before what follows from it */
 	for (int i = 0; i < WEBD_LINK__MAX; i++)
 		if (judge_link(s, (enum webd_link)i, now_ms, &candidate))
-			take_worse(v, &candidate);
-	for (size_t i = 0; i < s->nrecords; i++) {
-		const struct webd_record *r = &s->records[i];
-
-		if (!r->known || r->msg.state != MSG_RECORD_ATTENTION)
-			continue;
-		judge_record(s, r, now_ms, &candidate);
-		take_worse(v, &candidate);
-	}
+			take(v, &candidate);
+	judge_records(s, true, now_ms, v, &candidate);
 	for (int i = ADDRESS_IPV4; i < ADDRESS_FAMILY__MAX; i++)
 		if (judge_family(s, (enum address_family)i, now_ms, &candidate))
-			take_worse(v, &candidate);
-	for (size_t i = 0; i < s->nrecords; i++) {
-		if (webd_record_in_sync(s, &s->records[i], now_ms) &&
-		    s->records[i].msg.state == MSG_RECORD_IN_SYNC)
-			continue;
-		judge_record(s, &s->records[i], now_ms, &candidate);
-		take_worse(v, &candidate);
-	}
-	if (v->level == WEBD_GOOD)
-		judge_good(s, now_ms, v);
-	webd_verdict_free(&candidate);
+			take(v, &candidate);
+	judge_records(s, false, now_ms, v, &candidate);
+	if (v->worst.level == WEBD_GOOD)
+		judge_good(s, now_ms, &v->worst);
+	buf_free(&candidate.headline);
+	buf_free(&candidate.detail);
 }
 
 void

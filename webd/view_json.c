@@ -321,17 +321,19 @@ put_settings(const struct webd_state *s, struct buf *b)
 void
 view_state_json(const struct webd_state *s, int64_t now_ms, int64_t wall_ms, struct buf *out)
 {
-	struct webd_verdict verdict = { .level = WEBD_GOOD };
+	struct webd_verdict verdict = { .nothers = 0 };
+	struct buf detail = BUF_INIT;
 
 	webd_judge(s, now_ms, &verdict);
+	webd_finding_tell(&verdict.worst, &detail);
 	buf_addc(out, '{');
 	put_int(out, "v", 1);
 	put_text(out, "version", s->config.version);
 	put_time(out, "now", wall_ms);
 	open_with(out, "verdict", '{');
-	put_text(out, "level", webd_level_name(verdict.level));
-	put_text(out, "headline", buf_text(&verdict.headline));
-	put_text(out, "detail", buf_text(&verdict.detail));
+	put_text(out, "level", webd_level_name(verdict.worst.level));
+	put_text(out, "headline", buf_text(&verdict.worst.headline));
+	put_text(out, "detail", buf_text(&detail));
 	buf_addc(out, '}');
 	open_with(out, "wan", '{');
 	put_text(out, "uid", s->wan.uid);
@@ -352,5 +354,6 @@ view_state_json(const struct webd_state *s, int64_t now_ms, int64_t wall_ms, str
 	put_settings(s, out);
 	put_bool(out, "draining", s->draining);
 	buf_adds(out, "}\n");
+	buf_free(&detail);
 	webd_verdict_free(&verdict);
 }

@@ -20,7 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAMESPACE = "esddns"
 ADMIN = "admin-of-the-tests"
 READY_SECONDS = 90
-RIGHTS = ("namespace", "serviceaccounts", "rbac")       # of k8s/base; the rest is no matter here
+# Of k8s/base: what makes the instances' tokens, and says what they may do.
+RIGHTS = ("namespace", "serviceaccounts", "rbac")
 PROGRAMS = ("etcd", "kube-apiserver", "kubectl")
 PATCHES = {"PATCH": "application/merge-patch+json"}
 
@@ -91,8 +92,8 @@ class ControlPlane:
             self._etcd = self._run("etcd", "--data-dir", f"{self.directory}/etcd",
                                    "--unsafe-no-fsync", *self._etcd_places())
             self.start_apiserver()
-            for name in RIGHTS:
-                self.kubectl("apply", "-f", f"{ROOT}/k8s/base/{name}.yaml")
+            for part in RIGHTS:
+                self.kubectl("apply", "-f", f"{ROOT}/k8s/base/{part}.yaml")
         except BaseException:
             self.__exit__()
             raise

@@ -63,7 +63,7 @@ def test_a_new_record_is_created_and_shown(box, launch):
     assert box.counts()["gandi.POST"] == box.counts()["gandi.DELETE"] == 0
 
     page = system.page()
-    assert page.title == "ESDDNS"
+    assert page.title == "ESDDNS: all is well"
     for word in (WAN4, "example.com", "@", "A", "300", record["rrset_href"], "in sync",
                  "alpha", "bravo", "charlie", "stun1", "stun2"):
         assert word in page.text, word
