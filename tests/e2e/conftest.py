@@ -88,17 +88,18 @@ def fixture_internet(cluster, tmp_path_factory):
 
 @pytest.fixture(scope="session", name="deployed")
 def fixture_deployed(cluster, internet, tmp_path_factory, pytestconfig):
-    """(deployment, what deploy.sh said, seconds until it was done)"""
+    """(deployment, what deploy.sh said, seconds until it was done, writes to the provider)"""
     deployment = Deployment(cluster, internet, tmp_path_factory.mktemp("user"))
     pytestconfig.stash[EVIDENCE] = deployment.evidence
     output, seconds = deployment.deploy()
-    return deployment, output, seconds
+    deployment.wait_healthy()
+    return deployment, output, seconds, internet.writes()
 
 
 @pytest.fixture(name="esddns")
 def fixture_esddns(deployed):
     """The deployment, in which all is well before the test and has to be after it."""
-    deployment, _, _ = deployed
+    deployment = deployed[0]
     deployment.wait_healthy()
     yield deployment
     deployment.wait_healthy()

@@ -7,6 +7,7 @@ addresses, each by one PUT.
 import contextlib
 import time
 
+import logread
 from deployment import DAEMONSET, DEPLOYMENT, LIMIT
 from internet import Observer
 from realcluster import NAMESPACE
@@ -15,6 +16,7 @@ from waiting import wait_for
 
 FOLLOW_LIMIT = 60       # seconds; 20 are promised, on a machine that does nothing else
 RATE = 50               # requests a second
+DEBUG = r"s/^    provider:/    log: {level: debug}\n&/", "/^    log: {level: debug}$/d"
 
 
 def observed(esddns):
@@ -89,17 +91,22 @@ def stopped_apiserver(cluster):
 
 
 def test_a_rolling_restart_under_load(esddns, figure):
+    """The configuration is edited before, as the README tells, and is in force after it."""
     before = {pod.name for pod in esddns.pods()}
+    esddns.edit_configuration(DEBUG[0])
     with observed(esddns), Visitor(esddns.cluster, RATE) as visitor:
         started = time.monotonic()
         esddns.rollout_restart(DAEMONSET, DEPLOYMENT)
         esddns.rollout_status(DAEMONSET, DEPLOYMENT)
         esddns.wait_healthy()
         figure(f"a rolling restart of all pods: {time.monotonic() - started:.1f} s")
+    esddns.edit_configuration(DEBUG[1])     # for the next restart, whenever that is
     assert not visitor.failures, (len(visitor.failures), visitor.failures[:10])
     assert not before & {pod.name for pod in esddns.pods()}
     assert len(visitor.pods) >= 2, "the requests met the old pod and the new one"
     rate = visitor.asked / visitor.seconds
+    for pod in esddns.operators():
+        assert any(e.level == "debug" for e in logread.parse(pod.log("--tail=-1"))[0]), pod
     figure(f"meanwhile {visitor.asked} requests at {rate:.0f} a second, none failed")
     assert rate > RATE * 0.9, f"only {rate:.0f} requests a second were made"
 
@@ -116,6 +123,7 @@ def test_the_secret_is_replaced(esddns):
         esddns.rollout_status(DAEMONSET, DEPLOYMENT)
         esddns.wait_healthy()
         observer.change_wan()       # the new one is good for a write
+        esddns.leader().ctl("detect")
         observer.wait_followed(FOLLOW_LIMIT)
         esddns.wait_all_show()
 
@@ -129,6 +137,7 @@ def test_the_leaders_pod_is_deleted(esddns, figure):
                  LIMIT)
         figure(f"the leader's pod deleted: another led after {time.monotonic() - started:.1f} s")
         observer.change_wan()
+        esddns.wait_leader(but=leader.node).ctl("detect")
         observer.wait_followed(FOLLOW_LIMIT)
         esddns.wait_healthy()
     assert leader.name not in {pod.name for pod in esddns.pods()}

@@ -1,6 +1,8 @@
 """What pods and service accounts may do: from the API server, and from the processes themselves."""
 
+import os
 import re
+import stat
 
 import processes
 from controlplane import Refused
@@ -20,9 +22,8 @@ OWN = {"operator": {
 ANYBODY = {("selfsubjectaccessreviews.authorization.k8s.io", ""),
            ("selfsubjectrulesreviews.authorization.k8s.io", "")}
 ROW = re.compile(r"(\S*)\s+\[(.*?)\]\s+\[(.*?)\]\s+\[(.*?)\]")
-# Writable in a container by its user: tmpfs for sockets, and what the runtime makes for all.
-WRITABLE = {"/run", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/dev/termination-log", "/proc",
-            "/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}
+# What a container's user may write: tmpfs for sockets, and what the runtime makes for all.
+WRITABLE = {"/run", "/dev/shm", "/dev/mqueue", "/dev/termination-log"}
 
 
 def account(name):
@@ -34,7 +35,7 @@ def rights(esddns, name):
     text = esddns.cluster.kubectl("auth", "can-i", "--list", "-n", NAMESPACE, "--as", account(name))
     found = {}
     for line in text.splitlines()[1:]:
-        resource, paths, names, verbs = ROW.fullmatch(line.strip()).groups()
+        resource, paths, names, verbs = ROW.fullmatch(line.rstrip()).groups()
         if paths:
             assert verbs == "get", line      # /healthz, /version, /api: public
             continue
@@ -70,6 +71,13 @@ def status_of(pid):
                 processes.read(pid, "status").decode().splitlines() if ":\t" in line)
 
 
+def may_write(pid, place, uid, groups):
+    """By the owner and the mode of what is mounted there; a device is what it is everywhere."""
+    found = os.stat(f"/proc/{pid}/root{place}")
+    right = 0o200 if found.st_uid == uid else 0o020 if found.st_gid in groups else 0o002
+    return bool(found.st_mode & right) and not stat.S_ISCHR(found.st_mode)
+
+
 def check_process(pid, where):
     status = status_of(pid)
     name = f"{where}, {status['Name']}"
@@ -82,8 +90,11 @@ def check_process(pid, where):
     mounts = [line.split() for line in processes.read(pid, "mountinfo").decode().splitlines()]
     options = {mount[4]: mount[5].split(",") for mount in mounts}
     assert "ro" in options["/"], f"{name} can write its root"
-    writable = {place for place, how in options.items() if "rw" in how}
-    assert writable <= WRITABLE | {p for p in writable if p.startswith("/proc/")}, (name, writable)
+    user, groups = int(status["Uid"].split()[0]), {
+        int(group) for group in f"{status['Gid']} {status['Groups']}".split()}
+    writable = {place for place, how in options.items()
+                if "rw" in how and may_write(pid, place, user, groups)}
+    assert not writable - WRITABLE, (name, writable - WRITABLE)
 
 
 def test_every_process_is_confined(esddns):
