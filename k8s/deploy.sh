@@ -3,9 +3,7 @@
 set -eu
 program=$(basename "$0")
 here=$(cd "$(dirname "$0")" && pwd -P)
-# shellcheck source=lib.sh
 . "$here/lib.sh"
-# shellcheck source=metallb.sh
 . "$here/metallb.sh"
 
 usage() {
@@ -140,9 +138,9 @@ set_data() {
 # annotations, so that a change of it replaces them: once more, after the patches.
 kustomization() {
 	printf 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n'
-	printf 'resources: [%s/overlays/%s]\ncomponents:\n' "$1" "$environment"
+	printf 'resources: ["%s/overlays/%s"]\ncomponents:\n' "$1" "$environment"
 	for component in $components; do
-		printf '  - %s/components/%s\n' "$1" "$component"
+		printf '  - "%s/components/%s"\n' "$1" "$component"
 	done
 	printf 'patches:\n'
 	set_data target-domain "${TARGET_DOMAIN_FQDN:-}"
@@ -150,7 +148,7 @@ kustomization() {
 	set_data record-ttl "${RECORD_TTL:-}"
 	[ -z "$image" ] || printf '  - target: {kind: DaemonSet|Deployment}\n    patch: %s\n' \
 		"'[{\"op\": \"replace\", \"path\": \"/spec/template/spec/containers/0/image\", \"value\": \"$image\"}]'"
-	printf 'transformers: [%s/rollout]\n' "$1"
+	printf 'transformers: ["%s/rollout"]\n' "$1"
 }
 build_file() {
 	mkdir "$tmp/build"
@@ -293,6 +291,7 @@ apply() {
 }
 wait_ready() {
 	end=$(($(now) + timeout))
+	step Waiting "for the pods, at most $timeout s"
 	for workload in $daemonset $deployment; do
 		wait_rollout "$namespace" "$workload" || give_advice "$workload"
 		step Ready "$(last "$tmp/rollout" | tr -d '"')"

@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034,SC2154 # its variables are those of deploy.sh
 # What deploy.sh is made of, apart from what it deploys. To be sourced, with $program set; it only
 # defines things.
 

@@ -13,6 +13,8 @@ test_packages="python3-pytest clang-format shellcheck coturn nginx-light iproute
 image_packages="debootstrap buildah podman runc python3"
 # the page's tests, in a real browser (its fonts come with it)
 browser_packages="chromium python3-pytest"
+# the rules, and a real Prometheus that reads the metrics
+monitoring_packages="prometheus"
 # what "make bench" compares with, and measures with
 bench_packages="nginx-light wrk util-linux binutils"
 
