@@ -13,7 +13,7 @@ fail() {
 	touch "$tmp/failed"
 }
 documents() {
-	find . -name '*.md' ! -path './build*' ! -path '*/.*' ! -path './esddns-*' | sed 's|^\./||' | sort
+	find . -name '*.md' ! -path './build*' ! -path './_*' ! -path '*/.*' ! -path './esddns-*' | sed 's|^\./||' | sort
 }
 [ "$(documents | wc -l)" -ge 5 ] || fail "the documents cannot be found"
 
