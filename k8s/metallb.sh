@@ -167,7 +167,6 @@ wait_metallb() {
 	for workload in $(kube get deployments,daemonsets --namespace "$metallb" -o name); do
 		wait_rollout "$metallb" "$workload" && continue
 		{
-			last "$tmp/rollout"
 			show_pods "$metallb"
 			show_warnings "$metallb"
 		} >&2 || true

@@ -12,6 +12,7 @@ import yaml
 from controlplane import assets
 from user import ROOT
 
+SCRIPTS = ("deploy.sh", "deploy-metallb.sh", "lib.sh", "metallb.sh")
 # what the scripts use, apart from kubectl
 PROGRAMS = ("sh", "awk", "basename", "cat", "chmod", "cp", "diff", "dirname", "env", "grep", "head",
             "mkdir", "mktemp", "mv", "od", "rm", "sed", "sleep", "sort", "tail", "tr", "date")
@@ -22,7 +23,7 @@ def objects(file):
 
 
 def test_shellcheck_finds_nothing():
-    subprocess.run(["shellcheck", *(ROOT / "k8s").glob("*.sh")], check=True)
+    subprocess.run(["shellcheck", *(ROOT / "k8s" / name for name in SCRIPTS)], check=True)
 
 
 @pytest.mark.parametrize("arguments, sentence", [
