@@ -101,8 +101,8 @@ def targets(plane):
             addresses = [(a, ready) for key, ready in (("addresses", "true"),
                                                        ("notReadyAddresses", "false"))
                          for a in subset.get(key, [])]
-            found += [target(services[name], pods, a, ready, port)
-                      for a, ready in addresses for port in subset["ports"] + others(a, subset, pods)]
+            found += [target(services[name], pods, a, ready, port) for a, ready in addresses
+                      for port in subset["ports"] + others(a, subset, pods)]
     return found
 
 
