@@ -50,6 +50,7 @@ struct detector {
 	struct netwatch *netwatch;
 	struct watch watches[ADDRESS_FAMILY__MAX]; /* [ADDRESS_NONE] is not used */
 	bool working;                              /* this pod leads: its watches are at work */
+	char standby[512];                         /* publisher_standby() as it was told last */
 	bool stopping;
 	bool stop;
 	int status;
@@ -191,6 +192,7 @@ tell_status(struct detector *d)
 	char line[1024], *state = publisher_state(d->publisher, clock_now());
 
 	publisher_standby(d->publisher, line, sizeof(line));
+	mem_copy_text(d->standby, sizeof(d->standby), line);
 	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++)
 		if (d->working && d->watches[f].wanted)
 			describe_family(publisher_family(d->publisher, f),
@@ -198,6 +200,17 @@ tell_status(struct detector *d)
 	channel_status(d->channel, *line ? line : "no record needs an address");
 	channel_state(d->channel, state);
 	free(state);
+}
+
+/* Who leads, while this pod does not, is news to people. */
+static void
+tell_standby(struct detector *d)
+{
+	char line[sizeof(d->standby)];
+
+	publisher_standby(d->publisher, line, sizeof(line));
+	if (strcmp(line, d->standby) != 0)
+		tell_status(d);
 }
 
 /* --- rounds ------------------------------------------------------------------ */
@@ -489,6 +502,7 @@ pass(struct detector *d, struct pollset *set)
 			watch_dispatch(d, &d->watches[f], set, now);
 	take_commands(d, set, now);
 	follow_lead(d, now);
+	tell_standby(d);
 }
 
 /* --- start and end ------------------------------------------------------------ */

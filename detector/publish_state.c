@@ -60,6 +60,7 @@ static char *
 print_state(const struct publisher *p, bool dissent, int64_t now_ms)
 {
 	struct buf b = BUF_INIT;
+	char standby[512];
 
 	buf_adds(&b, "{\"families\":[");
 	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++) {
@@ -72,6 +73,8 @@ print_state(const struct publisher *p, bool dissent, int64_t now_ms)
 	}
 	buf_adds(&b, "],\"store\":");
 	json_quote(&b, p->lead ? lead_reason(p->lead) : local_trouble(p->local));
+	buf_adds(&b, ",\"standby\":");
+	json_quote(&b, publisher_standby(p, standby, sizeof(standby)));
 	buf_addc(&b, '}');
 	return buf_take(&b);
 }
