@@ -369,6 +369,12 @@ leader_reason(const struct leader *l)
 	return l->trouble[0] != '\0' ? l->trouble : leadership_reason(l->machine);
 }
 
+bool
+leader_another_leads(const struct leader *l)
+{
+	return l->trouble[0] == '\0' && leadership_another_leads(l->machine);
+}
+
 uint64_t
 leader_requests(const struct leader *l)
 {

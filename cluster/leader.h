@@ -57,6 +57,8 @@ int64_t leader_term(const struct leader *l);
 const char *leader_holder(const struct leader *l);
 /* A sentence: why it does not lead, or what is wrong; "" if there is nothing to say. */
 const char *leader_reason(const struct leader *l);
+/* Is that only that another one leads, as it should be? */
+bool leader_another_leads(const struct leader *l);
 /* Requests to the API server so far, for a metric. */
 uint64_t leader_requests(const struct leader *l);
 

@@ -147,5 +147,7 @@ int64_t leadership_term(const struct leadership *l);
 const char *leadership_holder(const struct leadership *l); /* last seen; "" if nobody */
 /* Why it does not lead or cannot write, as a sentence; "" if there is nothing to say. */
 const char *leadership_reason(const struct leadership *l);
+/* Is that reason only that another one leads, as it should be? */
+bool leadership_another_leads(const struct leadership *l);
 
 #endif

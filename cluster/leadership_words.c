@@ -68,11 +68,26 @@ words_wan_failed(struct leadership *l, enum api_outcome outcome)
 	say_failed(l->wan_reason, outcome, "ConfigMap", l->config.configmap_name);
 }
 
+static void
+held(const struct leadership *l, char out[MSG_REASON_MAX])
+{
+	snprintf(out, MSG_REASON_MAX, "the Lease %.200s is held by %s", l->config.lease_name,
+		 l->holder);
+}
+
 void
 words_held(struct leadership *l)
 {
-	snprintf(l->lease_reason, sizeof(l->lease_reason), "the Lease %.200s is held by %s",
-		 l->config.lease_name, l->holder);
+	held(l, l->lease_reason);
+}
+
+bool
+leadership_another_leads(const struct leadership *l)
+{
+	char sentence[MSG_REASON_MAX];
+
+	held(l, sentence);
+	return strcmp(l->lease_reason, sentence) == 0;
 }
 
 void

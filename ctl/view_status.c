@@ -307,10 +307,12 @@ put_addresses(struct view *v, const cJSON *status)
 		return;
 	}
 	put_staleness(v, unit, told_ms);
+	if (text(knows, "standby")[0] != '\0') {
+		wrap_paragraph(v->out, INDENT, text(knows, "standby"));
+		return;
+	}
 	if (cJSON_GetArraySize(json_array(knows, "families")) == 0)
-		wrap_paragraph(v->out, INDENT,
-			       text(knows, "standby")[0] != '\0' ? text(knows, "standby")
-								 : "no record needs one");
+		wrap_paragraph(v->out, INDENT, "no record needs one");
 	cJSON_ArrayForEach(family, json_array(knows, "families")) put_family(v, family, told_ms);
 }
 

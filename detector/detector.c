@@ -39,6 +39,9 @@ struct watch {
 	struct stun_query *tripwire;
 };
 
+/* Of the line that tells in words what it does. */
+#define STATUS_MAX 1024
+
 struct detector {
 	struct channel *channel;
 	struct detector_config *config;
@@ -50,7 +53,7 @@ struct detector {
 	struct netwatch *netwatch;
 	struct watch watches[ADDRESS_FAMILY__MAX]; /* [ADDRESS_NONE] is not used */
 	bool working;                              /* this pod leads: its watches are at work */
-	char standby[512];                         /* publisher_standby() as it was told last */
+	char standby[STATUS_MAX];                  /* why it does not, as it was told last */
 	bool stopping;
 	bool stop;
 	int status;
@@ -189,10 +192,10 @@ describe_family(const struct msg_wan_family *f, const char *name, char *out, siz
 static void
 tell_status(struct detector *d)
 {
-	char line[1024], *state = publisher_state(d->publisher, clock_now());
+	char line[STATUS_MAX], *state = publisher_state(d->publisher, clock_now());
 
 	publisher_standby(d->publisher, line, sizeof(line));
-	mem_copy_text(d->standby, sizeof(d->standby), line);
+	memcpy(d->standby, line, sizeof(d->standby));
 	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++)
 		if (d->working && d->watches[f].wanted)
 			describe_family(publisher_family(d->publisher, f),
@@ -200,17 +203,6 @@ tell_status(struct detector *d)
 	channel_status(d->channel, *line ? line : "no record needs an address");
 	channel_state(d->channel, state);
 	free(state);
-}
-
-/* Who leads, while this pod does not, is news to people. */
-static void
-tell_standby(struct detector *d)
-{
-	char line[sizeof(d->standby)];
-
-	publisher_standby(d->publisher, line, sizeof(line));
-	if (strcmp(line, d->standby) != 0)
-		tell_status(d);
 }
 
 /* --- rounds ------------------------------------------------------------------ */
@@ -386,6 +378,7 @@ take_lead(struct detector *d, bool working, int64_t now_ms)
 static void
 follow_lead(struct detector *d, int64_t now_ms)
 {
+	char standby[STATUS_MAX];
 	enum publisher_event event;
 
 	while ((event = publisher_next(d->publisher, now_ms)) != PUBLISHER_NOTHING) {
@@ -399,6 +392,9 @@ follow_lead(struct detector *d, int64_t now_ms)
 	/* the local deadline holds, whatever was or was not heard */
 	if (d->working && !publisher_active(d->publisher, now_ms))
 		take_lead(d, false, now_ms);
+	/* another one leads, or what keeps this one from it is another reason */
+	if (strcmp(publisher_standby(d->publisher, standby, sizeof(standby)), d->standby) != 0)
+		tell_status(d);
 }
 
 static void
@@ -502,7 +498,6 @@ pass(struct detector *d, struct pollset *set)
 			watch_dispatch(d, &d->watches[f], set, now);
 	take_commands(d, set, now);
 	follow_lead(d, now);
-	tell_standby(d);
 }
 
 /* --- start and end ------------------------------------------------------------ */

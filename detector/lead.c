@@ -411,3 +411,11 @@ lead_reason(const struct lead *l)
 		       ? reason
 		       : l->trouble;
 }
+
+const char *
+lead_trouble(const struct lead *l)
+{
+	bool fine = kube_trouble(l->kube)[0] == '\0' && leader_another_leads(l->leader);
+
+	return fine ? "" : lead_reason(l);
+}

@@ -45,5 +45,7 @@ struct leader *lead_leader(struct lead *l);
 const struct leader *lead_leader_const(const struct lead *l);
 /* What is wrong, as a sentence: with the API server, the election, the peers; or "". */
 const char *lead_reason(const struct lead *l);
+/* The same, but "" where all is as it should be, and another one leads. */
+const char *lead_trouble(const struct lead *l);
 
 #endif

@@ -59,8 +59,8 @@ add_state(struct buf *b, const struct publisher *p, enum address_family family, 
 static char *
 print_state(const struct publisher *p, bool dissent, int64_t now_ms)
 {
+	char standby[MSG_HOLDER_MAX + MSG_REASON_MAX];
 	struct buf b = BUF_INIT;
-	char standby[512];
 
 	buf_adds(&b, "{\"families\":[");
 	for (enum address_family f = ADDRESS_IPV4; f < ADDRESS_FAMILY__MAX; f++) {
@@ -71,10 +71,10 @@ print_state(const struct publisher *p, bool dissent, int64_t now_ms)
 			buf_addc(&b, ',');
 		add_state(&b, p, f, dissent, now_ms);
 	}
-	buf_adds(&b, "],\"store\":");
-	json_quote(&b, p->lead ? lead_reason(p->lead) : local_trouble(p->local));
-	buf_adds(&b, ",\"standby\":");
+	buf_adds(&b, "],\"standby\":");
 	json_quote(&b, publisher_standby(p, standby, sizeof(standby)));
+	buf_adds(&b, ",\"store\":");
+	json_quote(&b, p->lead ? lead_trouble(p->lead) : local_trouble(p->local));
 	buf_addc(&b, '}');
 	return buf_take(&b);
 }
@@ -101,7 +101,7 @@ publisher_standby(const struct publisher *p, char *out, size_t size)
 	if (!p->lead || p->active)
 		return out;
 	holder = leader_holder(lead_leader_const(p->lead));
-	reason = lead_reason(p->lead);
+	reason = lead_trouble(p->lead);
 	if (reason[0] != '\0')
 		snprintf(out, size, "standing by: %s", reason);
 	else if (holder[0] != '\0')

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds one library from Debian's source package, with its patches and its compiler flags, but with
-# only what ESDDNS uses of it. Called by k8s/Dockerfile, in an empty directory.
+# Builds one library from Debian's source package in /sources, with its patches and its compiler
+# flags, but with only what ESDDNS uses of it. Called by k8s/Dockerfile.
 # usage: image-library.sh curl|libmicrohttpd|nng PREFIX
 set -eu
 package=$1
@@ -9,13 +9,6 @@ prefix=$2
 # HTTP and HTTPS by OpenSSL. What is left out: every other protocol, GnuTLS, Kerberos, LDAP, SSH,
 # HTTP/2, compression, cookies, authentication, and a resolver with threads.
 build_curl() {
-	# the last two patches are for libraries of the same source with another TLS and another name
-	dpkg-source --skip-patches -x curl_*.dsc source
-	cd source
-	grep -vE '^(#|$|90_gnutls|99_nss)' debian/patches/series >../series
-	while read -r name; do
-		patch -sp1 <"debian/patches/$name"
-	done <../series
 	./configure -q --prefix="$prefix" --disable-dependency-tracking --disable-static \
 		--disable-symbol-hiding --enable-versioned-symbols --with-openssl --enable-ares \
 		--with-ca-bundle=/etc/ssl/certs/ca-certificates.crt --with-ca-path=/etc/ssl/certs \
@@ -33,8 +26,6 @@ build_curl() {
 
 # HTTP by epoll. What is left out: TLS, by which it needs GnuTLS; authentication, and forms.
 build_libmicrohttpd() {
-	dpkg-source -x libmicrohttpd_*.dsc source
-	cd source
 	./configure -q --prefix="$prefix" --disable-dependency-tracking --disable-static \
 		--disable-https --disable-bauth --disable-dauth --disable-httpupgrade \
 		--disable-postprocessor --disable-doc --disable-examples --disable-curl
@@ -45,17 +36,44 @@ build_libmicrohttpd() {
 
 # What is left out: TLS, by which it needs Mbed TLS; HTTP, and WebSockets, which need it.
 build_nng() {
-	dpkg-source -x nng_*.dsc source
-	cmake -S source -B build -DCMAKE_BUILD_TYPE=None -DCMAKE_INSTALL_PREFIX="$prefix" \
+	cmake -S . -B build -DCMAKE_BUILD_TYPE=None -DCMAKE_INSTALL_PREFIX="$prefix" \
 		-DCMAKE_INSTALL_LIBDIR=lib -DBUILD_SHARED_LIBS=ON -DNNG_TESTS=OFF -DNNG_TOOLS=OFF \
 		-DNNG_ENABLE_HTTP=OFF -DNNG_TRANSPORT_WS=OFF -DNNG_TRANSPORT_TLS=OFF
 	make -C build install
+}
+
+# The last two patches of curl are for libraries of another name, with another TLS.
+unpack() {
+	dpkg-source --skip-patches -x "/sources/${package}"_*.dsc source
+	grep -vE '^(#|$|90_gnutls|99_nss)' source/debian/patches/series >series
+	while read -r name _; do
+		patch -d source -sp1 <"source/debian/patches/$name"
+	done <series
+}
+
+# What Debian says of the package and its licence: for image-root.sh.
+describe() { # describe BINARY_PACKAGE
+	mkdir -p "$prefix/share/doc/$1" "$prefix/share/status.d"
+	cp debian/copyright "$prefix/share/doc/$1/"
+	printf 'Package: %s\nStatus: install ok installed\nArchitecture: %s\nSource: %s\nVersion: %s\n' \
+		"$1" "$(dpkg --print-architecture)" "$package" "$(dpkg-parsechangelog -S Version)" \
+		>"$prefix/share/status.d/$1"
+	printf 'Description: built from the source package, with less in it\n' \
+		>>"$prefix/share/status.d/$1"
 }
 
 flags=$(DEB_BUILD_MAINT_OPTIONS=hardening=+all dpkg-buildflags --export=sh)
 eval "$flags"
 MAKEFLAGS="-s -j$(nproc)"
 export MAKEFLAGS
-apt-get -q source --download-only "$package"
+mkdir -p "/build-$package"
+cd "/build-$package"
+unpack
+cd source
 "build_$package"
 strip "$prefix"/lib/*.so
+case "$package" in
+curl) describe libcurl4 ;;
+libmicrohttpd) describe libmicrohttpd12 ;;
+nng) describe libnng1 ;;
+esac

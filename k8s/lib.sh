@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034,SC2154 # its variables are those of deploy.sh
 # What deploy.sh is made of, apart from what it deploys. To be sourced, with $program set; it only
 # defines things.
 
@@ -8,7 +8,6 @@ namespace=esddns
 EX_USAGE=64
 EX_DATAERR=65
 EX_UNAVAILABLE=69
-EX_SOFTWARE=70
 EX_CANTCREAT=73
 EX_TEMPFAIL=75
 EX_NOPERM=77
@@ -27,7 +26,7 @@ fail() {
 }
 # last FILE: the last line of what a command complained about.
 last() {
-	sed -n '/./h; ${g; s/^error: //; p; }' "$1"
+	grep . "$1" | tail -n 1 | sed 's/^error: //'
 }
 
 # --- the command line ----------------------------------------------------------------
@@ -137,11 +136,11 @@ need_kubectl() {
 }
 # reach_cluster: says which cluster it is; false where none answers, and "$tmp/error" says why.
 reach_cluster() {
-	version=$(kube get --raw /version --request-timeout=15s 2>"$tmp/error") || return 1
-	version=$(printf '%s\n' "$version" | sed -n 's/.*"gitVersion": *"\([^"]*\)".*/\1/p')
 	name=${context:-$(kubectl config current-context 2>/dev/null </dev/null || true)}
 	server=$(kube config view --minify -o 'jsonpath={.clusters[0].cluster.server}' 2>/dev/null || true)
-	where="${name:+context $name, }${server:-the cluster of this pod}"
+	where="${name:+context $name, }${server:-no server is configured}"
+	version=$(kube get --raw /version --request-timeout=15s 2>"$tmp/error") || return 1
+	version=$(printf '%s\n' "$version" | sed -n 's/.*"gitVersion": *"\([^"]*\)".*/\1/p')
 	step Cluster "$where, Kubernetes $version"
 	case "$version" in
 	v1.[0-9].* | v1.1[0-8].*)
@@ -150,7 +149,7 @@ reach_cluster() {
 }
 need_cluster() {
 	reach_cluster || fail $EX_UNAVAILABLE \
-		"no cluster answers: $(last "$tmp/error"). Set KUBECONFIG, or choose with --context one of those that kubectl config get-contexts lists"
+		"no cluster answers ($where): $(last "$tmp/error"). Set KUBECONFIG, or choose with --context one of those that kubectl config get-contexts lists"
 }
 # need_rights VERB_AND_RESOURCE...: all of them, or it says which are missing.
 need_rights() {
@@ -186,11 +185,11 @@ compare() {
 		;;
 	esac
 }
-# wait_rollout NAMESPACE WORKLOAD: until it is ready, at most until $end; "$tmp/rollout" says more.
+# wait_rollout NAMESPACE WORKLOAD: until it is ready, at most until $end; kubectl says how far it is.
 wait_rollout() {
 	left=$((end - $(now)))
 	[ "$left" -gt 0 ] || left=1
-	kube rollout status "$2" --namespace "$1" --timeout="${left}s" >"$tmp/rollout" 2>&1
+	kube rollout status "$2" --namespace "$1" --timeout="${left}s"
 }
 show_pods() {
 	printf '\nPods:\n'

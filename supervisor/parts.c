@@ -134,11 +134,11 @@ add_source(struct buf *b, const struct config_source *s)
 }
 
 static void
-add_detector(struct buf *b, const struct config *c, bool ipv4, bool ipv6, bool whole)
+add_detector(struct buf *b, const struct config *c, bool ipv4, bool ipv6)
 {
 	const struct config_detector *d = &c->detector;
 
-	begin(b, c, CONFIG_DETECTOR, whole);
+	begin(b, c, CONFIG_DETECTOR, true);
 	add_families(b, ipv4, ipv6);
 	add_number(b, "interval", d->interval);
 	add_number(b, "tripwire", d->tripwire);
@@ -163,18 +163,21 @@ parts_detector(const struct config *c)
 {
 	struct buf b = BUF_INIT;
 
-	add_detector(&b, c, config_needs(c, ADDRESS_IPV4), config_needs(c, ADDRESS_IPV6), true);
+	add_detector(&b, c, config_needs(c, ADDRESS_IPV4), config_needs(c, ADDRESS_IPV6));
 	return end(&b);
 }
 
 char *
 parts_probe(const struct config *c)
 {
+	struct config alone = *c;
 	bool all = c->nrecords == 0;
 	struct buf b = BUF_INIT;
 
-	add_detector(&b, c, all || config_needs(c, ADDRESS_IPV4),
-		     all || config_needs(c, ADDRESS_IPV6), false);
+	/* it asks the sources, and no API server */
+	alone.cluster.backend = CONFIG_BACKEND_LOCAL;
+	add_detector(&b, &alone, all || config_needs(c, ADDRESS_IPV4),
+		     all || config_needs(c, ADDRESS_IPV6));
 	add_bool(&b, "optional", all);
 	return end(&b);
 }

@@ -260,6 +260,21 @@ START_TEST(decides_the_format_of_the_log_for_all)
 }
 END_TEST
 
+/* A probe asks the sources alone, in a pod too: it needs no way to the API server. */
+START_TEST(a_probe_belongs_to_no_cluster)
+{
+	char *env[] = { (char[]){ "TARGET_DOMAIN_FQDN=example.com" }, token_env[0], NULL };
+	char *part;
+
+	load(NULL, env);
+	config->cluster.backend = CONFIG_BACKEND_KUBERNETES;
+	part = parts_probe(config);
+	ck_assert_msg(strstr(part, "\"cluster\":{\"backend\":\"local\"}") != NULL, "%s", part);
+	free(part);
+	ck_assert_int_eq(config->cluster.backend, CONFIG_BACKEND_KUBERNETES);
+}
+END_TEST
+
 START_TEST(tells_whose_part_differs)
 {
 	struct config *before;
@@ -431,6 +446,7 @@ main(void)
 	tcase_add_test(tc, asks_five_operators_for_ipv4_and_three_for_ipv6);
 	tcase_add_test(tc, the_sample_shows_the_defaults);
 	tcase_add_test(tc, decides_the_format_of_the_log_for_all);
+	tcase_add_test(tc, a_probe_belongs_to_no_cluster);
 	tcase_add_test(tc, tells_whose_part_differs);
 	tc = add_case(suite, "files");
 	tcase_add_test(tc, refuses_what_is_no_file_of_its_own);

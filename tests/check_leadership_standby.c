@@ -19,6 +19,7 @@ START_TEST(a_moving_record_is_read_from_the_cache)
 	reach_standby();
 	ck_assert_str_eq(leadership_holder(machine), OTHER);
 	says("the Lease esddns-leader is held by " OTHER);
+	ck_assert(leadership_another_leads(machine));
 	for (int n = 0; n < 50; n++) {
 		char renewed[API_TIME_MAX];
 
@@ -304,6 +305,7 @@ START_TEST(an_outage_keeps_the_period)
 		asks(NONE, NONE);
 	}
 	says("the API server did not answer when asked for the Lease esddns-leader");
+	ck_assert(!leadership_another_leads(machine));
 	until_sent();
 	lease_ends(API_DENIED, -1);
 	says("look at the Role");

@@ -1,10 +1,13 @@
 """What belongs to the pod: its token, its Events, its Node; and the pod that only shows."""
 
 import json
+import os
 import signal
+import subprocess
 
 import pytest
 
+import esddns
 from cluster import NEW4, WAN4
 from faultproxy import Answer
 from waiting import wait_for
@@ -48,6 +51,42 @@ def test_events_tell_what_happened_on_the_own_pod(cluster, plane, box):
     assert event["type"] == "Warning" and "403" in event["note"]
     assert event["reportingController"] == "esddns-updater"
     assert event["regarding"]["uid"] == one.environment["POD_UID"]
+
+
+def run(instance, *words):
+    """A program of the build, in the instance's surroundings; what it printed."""
+    environment = os.environ | instance.environment | {"ESDDNS_LIBEXECDIR": esddns.BUILD}
+    result = subprocess.run([f"{esddns.BUILD}/{words[0]}", *words[1:]], check=False, text=True,
+                            env=environment, timeout=esddns.LIMIT, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT)
+    assert result.returncode == 0, result.stdout
+    return result.stdout
+
+
+def test_esddnsctl_in_a_pod(cluster):
+    """status says who leads, also when that changes; probe asks the sources, as anywhere."""
+    one, two = cluster.start(1), cluster.start(2)
+    one.wait_in_sync()
+    two.wait_in_sync()
+    leader, other = (one, two) if one.leads() else (two, one)
+
+    def status(instance):
+        return run(instance, "esddnsctl", "-s", f"{instance.directory}/run/control.sock", "status")
+
+    def says(instance, words):
+        wait_for(lambda: words in status(instance), words, evidence=lambda: status(instance))
+
+    says(other, f"standing by: {leader.node} leads")
+    says(leader, "agreed by")
+    assert "no record needs" not in status(other)
+    for instance in (one, two):
+        text = run(instance, "esddnsctl", "probe", "-c", str(instance.file))
+        assert WAN4 in text, text
+    leader.send(signal.SIGTERM)
+    leader.wait()
+    says(other, "agreed by")
+    leader.start().wait_in_sync()
+    says(leader, f"standing by: {other.node} leads")
 
 
 def test_a_token_that_is_replaced(cluster, plane):

@@ -8,7 +8,6 @@ set -eu
 cd "$(dirname "$(realpath "$0")")/../.."
 . tools/packages.sh
 
-limit=25000000
 suite=bookworm
 base=docker.io/library/debian:$suite-slim
 top=$PWD/build/image
@@ -32,6 +31,7 @@ store() { # store COMMAND ARGUMENT...
 
 # Where this machine gets Debian from: the lines "URI SUITE COMPONENT" of its apt.
 debian_archives() {
+	# shellcheck disable=SC2016 # words of apt
 	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
 		'Created-By: Packages' 'Origin: Debian' | grep -E " $suite(-updates|-security)? " | sort -u
 }
@@ -54,44 +54,56 @@ configure_apt() { # configure_apt ROOT
 	} >"$1/etc/apt/apt.conf.d/90machine"
 }
 
+# Documents are no part of a slim image, and what is thrown away after a crash need not be synced.
+configure_dpkg() { # configure_dpkg ROOT
+	cat >"$1/etc/dpkg/dpkg.cfg.d/image" <<'EOF'
+force-unsafe-io
+path-exclude /usr/share/doc/*
+path-include /usr/share/doc/*/copyright
+path-exclude /usr/share/info/*
+path-exclude /usr/share/locale/*
+path-exclude /usr/share/man/*
+EOF
+}
+
 make_base() {
 	uri=$(debian_archives | sed -n "s/^\([^ ]*\) $suite .*/\1/p" | head -n 1)
 	[ -n "$uri" ] || fail "this machine's apt knows no archive of Debian $suite;" \
 		"add one to /etc/apt/sources.list and run apt-get update"
 	echo "The base, by debootstrap (log: build/image/debootstrap.log) ..."
-	rm -rf "$top/base"
+	mkdir -p "$top/base"
+	mount -t tmpfs -o mode=755 tmpfs "$top/base"
 	debootstrap --variant=minbase "$suite" "$top/base" "$uri" >"$top/debootstrap.log" 2>&1 || {
 		tail -n 20 "$top/debootstrap.log" >&2
 		fail "debootstrap failed; the whole log is build/image/debootstrap.log"
 	}
 	rm -rf "$top/base/var/cache/apt" "$top/base/var/lib/apt/lists"
 	configure_apt "$top/base"
+	configure_dpkg "$top/base"
 	tar -C "$top/base" -c . | store podman import -q - "$base" >/dev/null
-	rm -rf "$top/base"
+	umount "$top/base"
 }
 
-report() { # report ARCHIVE
-	rm -rf "$top/unpacked"
-	mkdir "$top/unpacked"
-	tar -C "$top/unpacked" -xf "$1"
-	python3 tests/image/sizes.py "$top/unpacked" "$limit"
-	rm -rf "$top/unpacked"
-}
-
-# shellcheck disable=SC2086
+# shellcheck disable=SC2086,SC2154
 need_packages $image_packages
 mkdir -p "$top"
+rm -rf "$top/runroot" # what a build that was killed believed to be mounted
+store buildah rm --all >/dev/null
 store podman image exists "$base" || make_base
 echo "The image (log: build/image/build.log) ..."
-revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+revision=
+if [ -e .git ] && head=$(git rev-parse HEAD 2>/dev/null); then # a release has no .git
+	revision=--label=org.opencontainers.image.revision=$head
+fi
+# shellcheck disable=SC2086
 store buildah bud --isolation chroot --format docker --layers --jobs 2 --force-rm --pull-never \
-	--label "org.opencontainers.image.revision=$revision" \
+	--build-arg "VERSION=$version" $revision \
 	-f k8s/Dockerfile -t "$image" . >"$top/build.log" 2>&1 || {
 	tail -n 40 "$top/build.log" >&2
 	fail "the build failed; the whole log is build/image/build.log"
 }
 rm -f "$top/esddns.tar.new"
 store buildah push -q "$image" "docker-archive:$top/esddns.tar.new:$image"
-report "$top/esddns.tar.new"
+/usr/bin/python3 tests/image/archive.py "$top/esddns.tar.new"
 mv "$top/esddns.tar.new" "$top/esddns.tar"
 echo "build/image/esddns.tar holds $image"
