@@ -35,5 +35,4 @@ case "${2:-}" in
 	set -- "$environment" --metallb "$range" "$@"
 	;;
 esac
-# shellcheck source=deploy.sh
 . "$(dirname "$0")/deploy.sh"

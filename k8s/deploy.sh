@@ -3,9 +3,7 @@
 set -eu
 program=$(basename "$0")
 here=$(cd "$(dirname "$0")" && pwd -P)
-# shellcheck source=lib.sh
 . "$here/lib.sh"
-# shellcheck source=metallb.sh
 . "$here/metallb.sh"
 
 usage() {
@@ -140,9 +138,9 @@ set_data() {
 # annotations, so that a change of it replaces them: once more, after the patches.
 kustomization() {
 	printf 'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n'
-	printf 'resources: [%s/overlays/%s]\ncomponents:\n' "$1" "$environment"
+	printf 'resources: ["%s/overlays/%s"]\ncomponents:\n' "$1" "$environment"
 	for component in $components; do
-		printf '  - %s/components/%s\n' "$1" "$component"
+		printf '  - "%s/components/%s"\n' "$1" "$component"
 	done
 	printf 'patches:\n'
 	set_data target-domain "${TARGET_DOMAIN_FQDN:-}"
@@ -150,7 +148,7 @@ kustomization() {
 	set_data record-ttl "${RECORD_TTL:-}"
 	[ -z "$image" ] || printf '  - target: {kind: DaemonSet|Deployment}\n    patch: %s\n' \
 		"'[{\"op\": \"replace\", \"path\": \"/spec/template/spec/containers/0/image\", \"value\": \"$image\"}]'"
-	printf 'transformers: [%s/rollout]\n' "$1"
+	printf 'transformers: ["%s/rollout"]\n' "$1"
 }
 build_file() {
 	mkdir "$tmp/build"
@@ -265,6 +263,14 @@ show_changes() {
 		[ -n "$missing_secrets" ] || changes=
 	fi
 }
+# warn_of_policy: apply deletes nothing, so a NetworkPolicy outlives the option that made it.
+warn_of_policy() {
+	case "$components" in *network-policy*) return 0 ;; esac
+	policy=$(kube get networkpolicy esddns-service --namespace "$namespace" --ignore-not-found -o name) ||
+		fail 1 "whether there is a NetworkPolicy cannot be seen; kubectl says why above"
+	[ -z "$policy" ] || step Note \
+		"a NetworkPolicy stays from before: kubectl delete -n $namespace networkpolicy esddns-service"
+}
 # check_with_cluster: all that the cluster can say without changing anything. Before the namespace
 # exists it refuses everything in it, so then only the fields are compared with its schema.
 check_with_cluster() {
@@ -293,9 +299,10 @@ apply() {
 }
 wait_ready() {
 	end=$(($(now) + timeout))
+	step Waiting "for the pods, at most $timeout s"
 	for workload in $daemonset $deployment; do
 		wait_rollout "$namespace" "$workload" || give_advice "$workload"
-		step Ready "$(last "$tmp/rollout" | tr -d '"')"
+		step Ready "$workload"
 	done
 }
 
@@ -306,24 +313,25 @@ unready() {
 	kube get pods --namespace "$namespace" -o 'jsonpath={range .items[*]}{.metadata.name}{" "}{.status.phase}{" "}{.status.containerStatuses[0].ready}{" reason="}{.status.containerStatuses[0].state.waiting.reason}{" ended="}{.status.containerStatuses[0].lastState.terminated.exitCode}{"\n"}{end}' |
 		grep -v ' Running true ' || true
 }
+# cure: what to do about them, as one clause
 cure() {
+	pod=${1%% *}
 	case "$1" in
-	"") echo "no pod exists; the events say what keeps the controllers from making them" ;;
+	"") echo "no pod exists; the warnings above say what keeps the controllers from making them" ;;
 	*ImagePull* | *ErrImage* | *InvalidImageName*)
 		echo "a node cannot get the image; push it to a registry that the nodes reach and name it with --image, or load it into every node" ;;
 	*CreateContainerConfigError* | *CreateContainerError* | *RunContainerError*)
-		echo "a container cannot be created; the events say what it lacks" ;;
+		echo "a container cannot be created; the warnings above say what it lacks" ;;
 	*CrashLoopBackOff* | *ended=[1-9]*)
-		echo "a pod ends by itself; its last lines say why, and kubectl logs --namespace $namespace POD --previous has more" ;;
+		echo "a pod ends by itself; its last lines above say why, and kubectl logs --namespace $namespace $pod --previous has more" ;;
 	*\ Pending\ *)
-		echo "a pod gets no node, or its node does not start it; the events say why: resources, taints, or a node that is away" ;;
+		echo "a pod gets no node, or its node does not start it; the warnings above say why: resources, taints, or a node that is away" ;;
 	*)
-		echo "a pod runs but is not ready; kubectl exec --namespace $namespace POD -- esddnsctl status says what it lacks" ;;
+		echo "a pod runs but is not ready; its last lines above say why, and kubectl exec --namespace $namespace $pod -- esddnsctl status says more" ;;
 	esac
 }
 give_advice() {
 	{
-		last "$tmp/rollout"
 		show_pods "$namespace"
 		pods=$(unready)
 		printf '%s\n' "$pods" | head -n 3 | while read -r pod rest; do
@@ -425,6 +433,7 @@ deploy() {
 	[ -z "$range" ] || plan_metallb
 	plan_secrets
 	show_changes
+	warn_of_policy
 	if [ -n "$dry_run" ]; then
 		check_with_cluster
 		return

@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034,SC2154 # its variables are those of deploy.sh
 # What deploy.sh is made of, apart from what it deploys. To be sourced, with $program set; it only
 # defines things.
 
@@ -185,11 +185,11 @@ compare() {
 		;;
 	esac
 }
-# wait_rollout NAMESPACE WORKLOAD: until it is ready, at most until $end; "$tmp/rollout" says more.
+# wait_rollout NAMESPACE WORKLOAD: until it is ready, at most until $end; kubectl says how far it is.
 wait_rollout() {
 	left=$((end - $(now)))
 	[ "$left" -gt 0 ] || left=1
-	kube rollout status "$2" --namespace "$1" --timeout="${left}s" >"$tmp/rollout" 2>&1
+	kube rollout status "$2" --namespace "$1" --timeout="${left}s"
 }
 show_pods() {
 	printf '\nPods:\n'

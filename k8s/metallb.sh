@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034,SC2086,SC2154 # its variables are those of deploy.sh
 # MetalLB, the load balancer of clusters that no cloud gives one: the part of deploy.sh for
 # --metallb. To be sourced; it only defines things.
 
@@ -163,10 +163,10 @@ install_metallb() {
 }
 # wait_metallb: until all that it runs is ready, whoever installed it
 wait_metallb() {
+	step Waiting "for MetalLB, at most $timeout s"
 	for workload in $(kube get deployments,daemonsets --namespace "$metallb" -o name); do
 		wait_rollout "$metallb" "$workload" && continue
 		{
-			last "$tmp/rollout"
 			show_pods "$metallb"
 			show_warnings "$metallb"
 		} >&2 || true

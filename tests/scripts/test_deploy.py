@@ -40,8 +40,8 @@ def test_from_nothing_to_ready_and_again(plane, user):
     for line in (r"Cluster +context tests, https://127.0.0.1:\d+, Kubernetes v1",
                  f"Secret +{GANDI} is created", f"Secret +{PEER} is created",
                  "daemonset.apps/esddns-operator-daemon created",
-                 "Ready +daemon set esddns-operator-daemon successfully rolled out",
-                 "Ready +deployment esddns-service successfully rolled out",
+                 "Ready +daemonset/esddns-operator-daemon",
+                 "Ready +deployment/esddns-service",
                  "has no address yet", "kubectl get svc -n esddns esddns-service --watch",
                  "kubectl port-forward -n esddns svc/esddns-service"):
         assert re.search(line, shown), f"{line} in:\n{shown}"
@@ -55,7 +55,7 @@ def test_from_nothing_to_ready_and_again(plane, user):
     before = plane.versions()
     shown = deploy(user, GANDI_API_KEY="another-token")
     assert "nothing differs" in shown and f"{GANDI} is there, and stays as it is" in shown
-    assert "rolled out" in shown
+    assert "Ready" in shown
     assert plane.versions() == before
     # by hand, too, as with any manifest
     shown = user.kubectl("apply", "-f", user.file())
@@ -123,6 +123,13 @@ def test_the_page_has_an_address(plane, user):
     assert re.search(f"Page +http://{ADDRESS}:{port}/", deploy(user, "--nodeport"))
 
 
+def test_a_policy_that_outlives_its_option_is_named(plane, user):
+    assert "networkpolicy" not in deploy(user)
+    assert "networkpolicy.networking.k8s.io/esddns-service created" in deploy(user, "--network-policy")
+    assert "kubectl delete -n esddns networkpolicy esddns-service" in deploy(user)
+    assert plane.get("networkpolicies", "esddns-service")
+
+
 def test_another_context(plane, user):
     config = json.loads(plane.kubeconfig("no-token"))
     config["contexts"].append({"name": "lab", "context": {"cluster": "tests", "user": "lab"}})
@@ -154,7 +161,7 @@ TROUBLES = {
     "ErrImageNeverPull": "a node cannot get the image",
     "CreateContainerConfigError": "a container cannot be created",
     "CrashLoopBackOff": "a pod ends by itself",
-    "not ready": "a pod runs but is not ready; kubectl exec",
+    "not ready": "a pod runs but is not ready; its last lines",
 }
 
 
@@ -179,7 +186,7 @@ def test_pods_that_are_never_made(plane, user):
         "metadata": {"name": "tiny"},
         "spec": {"limits": [{"type": "Container", "max": {"memory": "1Mi"}}]}})
     shown = deploy(user, "--timeout", "2", code=75)
-    assert "no pod exists; the events say" in shown
+    assert "no pod exists; the warnings above say" in shown
     assert "FailedCreate" in shown and "maximum memory usage per Container is 1Mi" in shown
 
 
@@ -232,7 +239,7 @@ def test_the_token_is_asked_for_without_an_echo(plane, user):
         screen.type("y\n")
         shown = screen.ended()
         assert screen.echoes()
-    assert "rolled out" in shown
+    assert "Ready" in shown
     assert value(plane.get("secrets", GANDI), "api-key") == TOKEN
     assert TOKEN not in shown + user.log.read_text() + user.file().read_text()
     # with nothing to do it asks nothing

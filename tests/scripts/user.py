@@ -27,7 +27,7 @@ class User:
     def __init__(self, directory, kubeconfig, home):
         self.directory = directory / "work"
         self.temporary = directory / "tmp"
-        self.k8s = directory / "k8s"
+        self.k8s = directory / "a place, [so] #named" / "k8s"
         self.log = directory / "spy.log"
         self._bin = directory / "bin"
         for made in (self.directory, self.temporary, self._bin):
