@@ -51,7 +51,8 @@ def test_the_leaders_node_is_cut_off(esddns, figure):
             started = time.monotonic()
             wait_for(lambda: esddns.holder() not in (leader.node, None), "another holds the Lease",
                      LIMIT)
-            figure(f"the leader's node cut off: another led after {time.monotonic() - started:.1f} s")
+            seconds = time.monotonic() - started
+            figure(f"the leader's node cut off: another led after {seconds:.1f} s")
             observer.change_wan()
             seconds = observer.wait_followed(FOLLOW_LIMIT)
             figure(f"the record followed the next address {seconds:.1f} s later")
