@@ -11,6 +11,8 @@ test_packages="python3-pytest python3-yaml clang-format shellcheck coturn nginx-
 	procps xz-utils mandoc systemd zsh etcd-server clang libclang-rt-dev valgrind"
 # what tests/image builds the container image with, and runs it with
 image_packages="debootstrap buildah podman runc python3"
+# what tests/e2e makes its nodes and their router of
+e2e_packages="containerd runc containernetworking-plugins iproute2 iptables conntrack"
 # the page's tests, in a real browser (its fonts come with it)
 browser_packages="chromium python3-pytest"
 # the rules, and a real Prometheus that reads the metrics

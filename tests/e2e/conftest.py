@@ -70,9 +70,10 @@ def image():
 def fixture_cluster(figure):
     """Three nodes with the image on them."""
     try:
+        cluster = realcluster.RealCluster()
         archive = image()
         started = time.monotonic()
-        with realcluster.RealCluster() as cluster:
+        with cluster:
             cluster.tool("load", archive)
             figure(f"three nodes with the image: after {time.monotonic() - started:.0f} s")
             yield cluster

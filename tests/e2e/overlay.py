@@ -7,7 +7,7 @@ import realservers
 from internet import ECHO, GANDI, STUN, ZONE
 from realcluster import ROOT
 
-# Shorter than by default: only what lets several changes follow each other, and no promise.
+# Intervals stay as they are by default: what is promised about time is promised with these.
 DETECTOR = {"allow_reserved": True, "ca_file": "/etc/esddns/ca.crt",
             "sources": realservers.sources(ECHO, STUN)}
 

@@ -26,11 +26,10 @@ UP_SECONDS, SOCKET_PATH_MAX = 300, 107
 PATCHES = {"PATCH": "application/merge-patch+json"}
 GROUPS = {"leases": "/apis/coordination.k8s.io/v1", "daemonsets": "/apis/apps/v1",
           "deployments": "/apis/apps/v1", "events": "/apis/events.k8s.io/v1"}
-# Each comes from the Debian package, or is said in the sentence.
-TOOLS = {"kubectl": "kubectl with kustomize 5 (1.27 or newer)", "nginx": "the package nginx-light",
-         "turnserver": "the package coturn", "ip": "the package iproute2",
-         "openssl": "the package openssl", "conntrack": "the package conntrack",
-         "buildah": "the package buildah", "runc": "the package runc"}
+# What neither the cluster tool nor tests/image/build.sh installs.
+TOOLS = {"kubectl": "kubectl 1.27 or newer", "nginx": "the package nginx-light",
+         "turnserver": "the package coturn", "openssl": "the package openssl",
+         "curl": "the package curl"}
 
 
 def need_tools():
@@ -50,7 +49,11 @@ class RealCluster:
 
     def __init__(self):
         need_tools()
-        self._tool = cluster_tool()
+        try:
+            self._tool = cluster_tool()
+        except Missing:
+            raise Missing("these tests need the cluster tool: set ESDDNS_CLUSTER to its path") \
+                from None
         self._lock = None
         self.directory = DIRECTORY
         self.lan, self.wan = (netns.Space(f"{PREFIX}-{name}") for name in ("lan", "wan"))

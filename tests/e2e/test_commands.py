@@ -4,13 +4,13 @@ import contextlib
 import json
 import os
 import re
-import select
 import signal
+import threading
 import time
 
 import logread
 import promtext
-from deployment import DAEMONSET, DEPLOYMENT, LIMIT, METRICS
+from deployment import DAEMONSET, DEPLOYMENT, LIMIT
 from internet import Observer, ZONE
 from realcluster import NAMESPACE
 from waiting import wait_for
@@ -25,16 +25,21 @@ def kubectl(esddns, line, **how):
 
 # --- logs -------------------------------------------------------------------------------------
 
-def events(text, prefixed=False):
-    """All lines must be events; with --prefix each begins with its pod."""
-    if prefixed:
-        text = re.sub(r"^\[pod/[^\]]+\] ", "", text, flags=re.M)
+def events(text):
+    """All lines must be events."""
     found, strays = logread.parse(text)
     assert not strays, strays
     return found
 
 
+def wait_settled(esddns):
+    """Pods that have ended are gone: a kubelet takes its time, and their logs cannot be shown."""
+    wait_for(lambda: not any("deletionTimestamp" in item["metadata"]
+                             for item in esddns.cluster.get("pods")), "no pod is going", LIMIT)
+
+
 def test_logs_by_label(esddns):
+    wait_settled(esddns)
     found = events(kubectl(esddns, "logs -n esddns -l app=esddns-operator --tail=-1"))
     assert {e.unit for e in found} >= {"supervisor", "detector", "updater", "webd"}
     assert events(kubectl(esddns, "logs -n esddns -l app=esddns-service --tail=-1"))
@@ -44,32 +49,37 @@ def test_logs_by_label(esddns):
 
 
 @contextlib.contextmanager
-def running(esddns, *words):
-    """A command that a user ends by Ctrl-C."""
-    process = esddns.cluster.start(*words)
+def running(esddns, line):
+    """A command that a user ends by Ctrl-C; one that says nothing ends by itself."""
+    process = esddns.cluster.start("sh", "-c", f"exec kubectl {line}")
+    guard = threading.Timer(LIMIT, process.kill)
+    guard.start()
     try:
         yield process
     finally:
+        guard.cancel()
         process.send_signal(signal.SIGINT)
         process.stdout.close()
         process.wait(LIMIT)
 
 
-def lines_of(process, seconds=LIMIT):
-    """The lines as they come, until there is none for so long."""
-    while select.select([process.stdout], [], [], seconds)[0]:
-        line = process.stdout.readline()
-        if not line:
-            return
-        yield line
+def test_logs_of_the_nodes_that_are_followed(esddns):
+    wait_settled(esddns)
+    told = set()
+    with running(esddns, "logs -n esddns -l app=esddns-operator -f") as process:
+        for line in process.stdout:
+            told.update(event.unit for event in events(line))
+            if "updater" in told:
+                break
+    assert "updater" in told
 
 
-def test_logs_that_are_followed(esddns):
+def test_logs_of_all_that_are_followed(esddns):
+    wait_settled(esddns)
     pods = {pod.name for pod in esddns.pods()}
-    with running(esddns, "kubectl", "logs", "-n", NAMESPACE, "-l", "app.kubernetes.io/name=esddns",
-                 "--all-containers=true", "-f", "--prefix") as process:
-        os.set_blocking(process.stdout.fileno(), True)
-        for line in lines_of(process):
+    with running(esddns, "logs -n esddns -l app.kubernetes.io/name=esddns "
+                         "--all-containers=true -f --prefix") as process:
+        for line in process.stdout:
             name = re.match(r"\[pod/([^/]+)/esddns\] (.*\n)", line)
             assert name and events(name[2]), line
             pods.discard(name[1])
@@ -89,6 +99,7 @@ def test_logs_of_a_container_before_this_one(esddns, figure):
                              for p in esddns.operators()), "all run again", LIMIT)
         esddns.wait_healthy()
         figure(f"all supervisors killed: all was well after {time.monotonic() - started:.1f} s")
+    wait_settled(esddns)
     text = kubectl(esddns, "logs -n esddns -l app=esddns-operator --previous")
     assert events(text)
 
@@ -116,6 +127,14 @@ def test_what_is_there(esddns):
     assert "This pod leads now" in text, text
 
 
+def test_who_leads_and_how_it_does(esddns):
+    leader = esddns.leader()
+    text = kubectl(esddns, "get lease -n esddns esddns-leader")
+    assert f" {leader.node}_" in text, text
+    text = kubectl(esddns, f"exec -n esddns {DAEMONSET} -- esddnsctl status")
+    assert "All is well." in text and esddns.internet.wan in text, text
+
+
 def test_what_the_settings_are(esddns):
     secret = kubectl(esddns, "get secret -n esddns esddns-gandi-credentials "
                              "-o jsonpath='{.data.api-key}' | base64 -d")
@@ -127,12 +146,11 @@ def test_what_the_settings_are(esddns):
 # --- access -------------------------------------------------------------------------------------
 
 def test_port_forward_to_the_metrics(esddns):
-    with running(esddns, "kubectl", "port-forward", "-n", NAMESPACE, DAEMONSET,
-                 f"{METRICS}:{METRICS}") as process:
-        said = next(lines_of(process))
-        assert said.startswith(f"Forwarding from 127.0.0.1:{METRICS}"), said
-        text = esddns.cluster.command("curl", "-sS", "--fail", f"http://localhost:{METRICS}/metrics",
-                                      seconds=30).stdout
+    with running(esddns, f"port-forward -n esddns {DAEMONSET} 8080:8080") as process:
+        said = process.stdout.readline()
+        assert said.startswith("Forwarding from 127.0.0.1:8080"), said
+        text = esddns.cluster.command("curl", "-sS", "--fail", "--max-time", "20",
+                                      "http://localhost:8080/metrics").stdout
     metrics = promtext.Exposition(text, openmetrics=False)
     assert metrics.value("esddns_current_wan_ip_info", ip_address=esddns.internet.wan) == 1
     assert metrics.value("esddns_state_in_sync", domain=ZONE) == 1
@@ -172,7 +190,8 @@ def test_access_by_a_node_port(esddns):
     kubectl(esddns, """patch svc esddns-service -n esddns -p '{"spec":{"type":"NodePort"}}'""")
     service = esddns.cluster.get("services", "esddns-service")
     kubectl(esddns, """patch svc esddns-service -n esddns -p '{"spec":{"type":"LoadBalancer"}}'""")
-    assert service["spec"]["type"] == "NodePort" and service["spec"]["ports"][0]["nodePort"] >= 30000
+    assert service["spec"]["type"] == "NodePort"
+    assert service["spec"]["ports"][0]["nodePort"] >= 30000
 
 
 def memory_of(esddns, pod):

@@ -24,7 +24,9 @@ def another_program(esddns, node, port):
 
 
 def unit(pod, name):
-    return next(u for u in json.loads(pod.ctl("status", "--json", check=False))["units"] if u["name"] == name)
+    """What esddnsctl says of it; its exit status says that not all is well."""
+    state = json.loads(pod.ctl("status", "--json", check=False))
+    return next(u for u in state["units"] if u["name"] == name)
 
 
 def pods_now(esddns, name):

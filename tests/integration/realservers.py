@@ -71,8 +71,8 @@ class Servers:
         """A STUN server on each of these, over UDP and TCP."""
         turnserver = netns.need_program("turnserver", "coturn")
         for i, address in enumerate(addresses):
-            self.start(f"coturn{i}", turnserver, "-n", "-S", "--no-cli", "-L", address, "-p", "3478",
-                       "--no-tls", "--no-dtls", "--log-file", "stdout", "--simple-log",
+            self.start(f"coturn{i}", turnserver, "-n", "-S", "--no-cli", "-L", address, "-p",
+                       "3478", "--no-tls", "--no-dtls", "--log-file", "stdout", "--simple-log",
                        "--pidfile", str(self._directory / f"coturn{i}.pid"),
                        "--db", str(self._directory / f"coturn{i}.db"))
         self._listening[3478] += sum(":" not in address for address in addresses)

@@ -16,7 +16,7 @@ from waiting import wait_for
 
 FOLLOW_LIMIT = 60       # seconds; 20 are promised, on a machine that does nothing else
 RATE = 50               # requests a second
-DEBUG = r"s/^    provider:/    log: {level: debug}\n&/", "/^    log: {level: debug}$/d"
+DEBUG, INFO = (f"s/^  log-level: .*/  log-level: {level}/" for level in ("debug", "info"))
 
 
 def observed(esddns):
@@ -51,7 +51,8 @@ def test_the_leaders_node_is_cut_off(esddns, figure):
             started = time.monotonic()
             wait_for(lambda: esddns.holder() not in (leader.node, None), "another holds the Lease",
                      LIMIT)
-            figure(f"the leader's node cut off: another led after {time.monotonic() - started:.1f} s")
+            seconds = time.monotonic() - started
+            figure(f"the leader's node cut off: another led after {seconds:.1f} s")
             observer.change_wan()
             seconds = observer.wait_followed(FOLLOW_LIMIT)
             figure(f"the record followed the next address {seconds:.1f} s later")
@@ -93,14 +94,14 @@ def stopped_apiserver(cluster):
 def test_a_rolling_restart_under_load(esddns, figure):
     """The configuration is edited before, as the README tells, and is in force after it."""
     before = {pod.name for pod in esddns.pods()}
-    esddns.edit_configuration(DEBUG[0])
+    esddns.edit_configuration(DEBUG)
     with observed(esddns), Visitor(esddns.cluster, RATE) as visitor:
         started = time.monotonic()
         esddns.rollout_restart(DAEMONSET, DEPLOYMENT)
         esddns.rollout_status(DAEMONSET, DEPLOYMENT)
         esddns.wait_healthy()
         figure(f"a rolling restart of all pods: {time.monotonic() - started:.1f} s")
-    esddns.edit_configuration(DEBUG[1])     # for the next restart, whenever that is
+    esddns.edit_configuration(INFO)     # for the next restart, whenever that is
     assert not visitor.failures, (len(visitor.failures), visitor.failures[:10])
     assert not before & {pod.name for pod in esddns.pods()}
     assert len(visitor.pods) >= 2, "the requests met the old pod and the new one"
