@@ -8,8 +8,7 @@ build_packages="autoconf automake gcc libc6-dev make pkg-config
 sandbox_packages="python3 openssl curl ca-certificates"
 # servers that nobody here wrote (coturn, nginx), and what the network tests need
 test_packages="python3-pytest python3-yaml clang-format shellcheck coturn nginx-light iproute2 nftables
-	procps xz-utils
-	mandoc systemd zsh etcd-server clang libclang-rt-dev valgrind"
+	procps xz-utils mandoc systemd zsh etcd-server clang libclang-rt-dev valgrind"
 # what tests/image builds the container image with, and runs it with
 image_packages="debootstrap buildah podman runc python3"
 # the page's tests, in a real browser (its fonts come with it)
