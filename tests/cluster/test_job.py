@@ -64,3 +64,19 @@ def test_kubectl_shows_the_contract(three, plane):
                 "sequence: ", "holder: node1_", "record.example.com.A: "):
         assert f"\n  {key}" in text, text
     assert three[0].leads()
+
+
+def test_each_follower_says_who_leads(cluster, three):
+    """In esddnsctl status too, also after another one leads."""
+    def named(node, among):
+        said = [next(u for u in i.state()["units"] if u["name"] == "detector")["status"]
+                for i in among]
+        return all(s.startswith("standing by: ") and node in s for s in said)
+
+    first, *others = three
+    wait_for(lambda: named(first.node, others), "both name the first", evidence=cluster.evidence)
+    first.stop()
+    leader = cluster.wait_leader(others)
+    follower = next(i for i in others if i is not leader)
+    wait_for(lambda: named(leader.node, [follower]), "the third names the second",
+             evidence=cluster.evidence)
