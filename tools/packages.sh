@@ -14,7 +14,7 @@ image_packages="debootstrap buildah podman runc python3"
 # the page's tests, in a real browser (its fonts come with it)
 browser_packages="chromium python3-pytest"
 # the rules, and a real Prometheus that reads the metrics
-monitoring_packages="prometheus"
+monitoring_packages="prometheus python3-yaml python3-pytest"
 # what "make bench" compares with, and measures with
 bench_packages="nginx-light wrk util-linux binutils"
 

@@ -483,6 +483,15 @@ def test_texts_name_what_is_wrong(pods, names, rule_file, tmp_path):
             assert re.search(r": (esddns-node|example\.com|alpha)", text), text
 
 
+def test_each_alert_has_its_section():
+    """The alert's name is the heading, and the heading is the anchor."""
+    document = (rulefile.ROOT / "k8s" / "DEPLOYMENT.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^### (ESDDNS\w+)\n(.*?)(?=^##|\Z)", document,
+                               re.MULTILINE | re.DOTALL))
+    assert set(sections) == set(rulefile.alerts())
+    assert all(text.strip() for text in sections.values()), sections
+
+
 def test_each_alert_says_how_urgent_it_is_and_where_its_section_is():
     for name, rule in rulefile.alerts().items():
         assert rule["labels"] == {"severity": rule["labels"]["severity"]}
