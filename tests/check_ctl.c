@@ -409,12 +409,6 @@ START_TEST(a_broken_host)
 }
 END_TEST
 
-START_TEST(a_follower_whose_port_is_taken)
-{
-	compare(follower, "ctl/follower.txt", VIEW_EXIT_NOT_ACTIVE);
-}
-END_TEST
-
 static const char standing_by[] = FRAME(
 	UNIT("detector", "active",
 	     RUNS(4711, "standing by: node2 leads") ",\"knows_age_ms\":30000,\"knows\":{"
@@ -424,6 +418,12 @@ static const char standing_by[] = FRAME(
 START_TEST(a_pod_that_stands_by)
 {
 	compare(standing_by, "ctl/standing-by.txt", VIEW_EXIT_OK);
+}
+END_TEST
+
+START_TEST(a_follower_whose_port_is_taken)
+{
+	compare(follower, "ctl/follower.txt", VIEW_EXIT_NOT_ACTIVE);
 }
 END_TEST
 
@@ -597,8 +597,8 @@ main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_healthy_host);
 	tcase_add_test(tc, a_broken_host);
-	tcase_add_test(tc, a_follower_whose_port_is_taken);
 	tcase_add_test(tc, a_pod_that_stands_by);
+	tcase_add_test(tc, a_follower_whose_port_is_taken);
 	tcase_add_test(tc, a_host_that_starts);
 	tcase_add_test(tc, one_unit);
 	tcase_add_test(tc, colour_changes_no_word);
