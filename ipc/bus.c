@@ -40,7 +40,7 @@
 #define HOPEFUL_MS 3000 /* how long after a loss */
 /*
  * After that its socket is looked at, and dialled when it is another one than before;
- * and from time to time whatever it is. An attempt of nng's costs some 60 switches
+ * and from time to time if it is there at all. An attempt of nng's costs some 60 switches
  * between its threads, a look costs one.
  */
 #define LOOK_MS 1000
@@ -611,23 +611,28 @@ bus_connected(const struct bus_subscriber *s)
 	return atomic_load(&s->pipes) > 0;
 }
 
+static bool
+is_local(const struct bus_subscriber *s)
+{
+	return strncmp(s->url, "ipc://", strlen("ipc://")) == 0;
+}
+
 /* Nobody came back: wait for the publisher's socket instead of dialling all the time. */
 static void
 become_patient(struct bus_subscriber *s, int64_t now_ms)
 {
-	bool local = strncmp(s->url, "ipc://", strlen("ipc://")) == 0;
-
 	nng_dialer_close(s->dialer);
 	s->dialing = false;
-	s->look_ms = now_ms + (local ? LOOK_MS : RETRY_TCP_MS);
-	s->retry_ms = now_ms + (local ? RETRY_MS : RETRY_TCP_MS);
+	s->look_ms = now_ms + (is_local(s) ? LOOK_MS : RETRY_TCP_MS);
+	s->retry_ms = now_ms + (is_local(s) ? RETRY_MS : RETRY_TCP_MS);
 }
 
+/* Where there is no socket, as with a unit that is disabled, nothing can be met. */
 static void
 look_for_publisher(struct bus_subscriber *s, int64_t now_ms)
 {
 	s->look_ms = now_ms + LOOK_MS;
-	if (now_ms < s->retry_ms && !is_new_socket(s))
+	if (is_local(s) && !is_new_socket(s) && (now_ms < s->retry_ms || s->seen.st_ino == 0))
 		return;
 	s->hopeful_ms = now_ms + HOPEFUL_MS;
 	subscriber_dial(s);

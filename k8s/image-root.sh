@@ -42,7 +42,10 @@ copy_library() {
 	cp -L "$1" "$system$to"
 	case "$1" in
 	"$libraries"/*) ;;
-	*) package_of "$1" | cut -d' ' -f1 | sed 's/:$//' >>"$system.packages" ;;
+	*)
+		owner=$(package_of "$1")
+		echo "${owner%%: *}" >>"$system.packages"
+		;;
 	esac
 }
 

@@ -168,6 +168,26 @@ START_TEST(a_subscriber_without_a_publisher_is_patient)
 }
 END_TEST
 
+/* As with a unit that is disabled: there is nothing to dial, however long that lasts. */
+START_TEST(a_socket_that_never_was_is_only_looked_for)
+{
+	struct bus_subscriber *s = bus_subscriber_new(dir, "detector");
+	int64_t now_ms = clock_now();
+	struct bus_publisher *p;
+
+	bus_subscriber_tick(s, now_ms + 4000);
+	bus_subscriber_tick(s, now_ms + 40000);
+	p = publisher("detector");
+	while (!bus_connected(s) && clock_now() < now_ms + 300)
+		pass(p, NULL, now_ms + 300);
+	ck_assert(!bus_connected(s));
+	bus_subscriber_tick(s, now_ms + 41000);
+	wait_connected(p, s, true);
+	bus_subscriber_free(s);
+	bus_publisher_free(p);
+}
+END_TEST
+
 /* A process that is killed leaves its socket behind: the next one takes its place. */
 START_TEST(the_socket_of_a_dead_process_is_replaced)
 {
@@ -627,6 +647,7 @@ main(void)
 	tcase_add_test(tc, a_new_subscriber_gets_the_state);
 	tcase_add_test(tc, a_subscriber_waits_for_its_publisher_and_for_its_return);
 	tcase_add_test(tc, a_subscriber_without_a_publisher_is_patient);
+	tcase_add_test(tc, a_socket_that_never_was_is_only_looked_for);
 	tcase_add_test(tc, a_publisher_that_comes_at_the_last_moment_is_found);
 	tcase_add_test(tc, a_change_is_told_once);
 	tcase_add_test(tc, the_socket_of_a_dead_process_is_replaced);

@@ -159,6 +159,23 @@ START_TEST(standing_by)
 }
 END_TEST
 
+/* A Service of type LoadBalancer that nobody has given an address. */
+START_TEST(a_load_balancer_that_is_awaited)
+{
+	struct msg cluster = { .type = MSG_CLUSTER,
+			       .cluster = { .current = true, .balancer_pending = true } };
+	struct webd_config c = sample_config();
+	struct webd_state *s = sample_in_sync(&c, SAMPLE_NOW);
+	struct buf b = BUF_INIT;
+
+	webd_state_take(s, WEBD_UPDATER, &cluster, SAMPLE_NOW);
+	view_html(s, SAMPLE_NOW, SAMPLE_WALL, &b);
+	ck_assert_ptr_nonnull(strstr(buf_text(&b), "Load balancer</dt><dd>awaited: "));
+	buf_free(&b);
+	webd_state_free(s);
+}
+END_TEST
+
 static void
 set_vote(struct msg_vote *v, const char *answer, const char *error)
 {
@@ -430,6 +447,7 @@ main(void)
 
 	tcase_add_test(tc, in_sync);
 	tcase_add_test(tc, standing_by);
+	tcase_add_test(tc, a_load_balancer_that_is_awaited);
 	tcase_add_test(tc, held_with_liars);
 	tcase_add_test(tc, stale);
 	tcase_add_test(tc, nothing_known);

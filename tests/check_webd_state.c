@@ -275,6 +275,10 @@ START_TEST(ready_means_something_true_to_show)
 	ck_assert(!ready(SAMPLE_NOW));
 	webd_state_take(state, WEBD_DETECTOR, &m, SAMPLE_NOW);
 	ck_assert(ready(SAMPLE_NOW));
+	/* what is old is shown with its age, as long as who tells it is there */
+	ck_assert(!webd_usable(state, ADDRESS_IPV4, SAMPLE_NOW + 3600000));
+	webd_state_take(state, WEBD_DETECTOR, &m, SAMPLE_NOW + 3600000);
+	ck_assert(ready(SAMPLE_NOW + 3600000));
 	webd_state_drain(state);
 	ck_assert(!ready(SAMPLE_NOW));
 	state = webd_state_new(&config, 1, SAMPLE_NOW);

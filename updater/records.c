@@ -89,7 +89,7 @@ refresh_token(struct records *r)
 		log_warn("provider's token is not usable as it is now", LOG_S("error", trouble),
 			 LOG_B("old_one_stays", token_value(r->token) != NULL));
 	else
-		log_info("provider's token is usable again");
+		log_info("provider's token is usable now");
 }
 
 static void

@@ -356,6 +356,14 @@ webd_health(const struct webd_state *s, struct buf *out)
 			   u->last_exit[0] != '\0' ? u->last_exit : "no reason is known");
 }
 
+static bool
+has_address(const struct webd_state *s, enum address_family family)
+{
+	const struct msg_wan_family *f = webd_family(s, family);
+
+	return f != NULL && f->address.family != ADDRESS_NONE;
+}
+
 void
 webd_readiness(const struct webd_state *s, int64_t now_ms, struct buf *out)
 {
@@ -363,14 +371,15 @@ webd_readiness(const struct webd_state *s, int64_t now_ms, struct buf *out)
 		buf_adds(out, "This instance is about to stop.");
 		return;
 	}
-	for (int i = ADDRESS_IPV4; i < ADDRESS_FAMILY__MAX; i++)
-		if (webd_usable(s, (enum address_family)i, now_ms) &&
-		    webd_link_alive(s, s->wan_link, now_ms))
-			return;
-	for (size_t i = 0; i < s->nrecords; i++)
-		if (webd_record_fresh(s, &s->records[i], now_ms) &&
-		    webd_link_alive(s, WEBD_UPDATER, now_ms))
-			return;
+	/* an old address or record is shown with its age: the page is needed most then */
+	if (webd_link_alive(s, s->wan_link, now_ms))
+		for (int i = ADDRESS_IPV4; i < ADDRESS_FAMILY__MAX; i++)
+			if (has_address(s, (enum address_family)i))
+				return;
+	if (webd_link_alive(s, WEBD_UPDATER, now_ms))
+		for (size_t i = 0; i < s->nrecords; i++)
+			if (s->records[i].checked_ms >= 0)
+				return;
 	if (!webd_link_alive(s, WEBD_DETECTOR, now_ms) && !webd_link_alive(s, WEBD_UPDATER, now_ms))
 		buf_adds(out, "Neither detector nor updater can be heard.");
 	else

@@ -1,4 +1,6 @@
 /* The parts of the page about records: see view_parts.h. */
+#include <string.h>
+
 #include "common/clock.h"
 #include "webd/html.h"
 #include "webd/view_parts.h"
@@ -104,13 +106,15 @@ put_advice(const struct webd_state *s, const struct webd_record *r, enum webd_le
 	   struct buf *b)
 {
 	const char *what = advice(s, r);
+	size_t len = strlen(r->msg.error);
 
-	if (r->msg.error[0] == '\0' && what[0] == '\0')
+	if (len == 0 && what[0] == '\0')
 		return;
 	buf_printf(b, "<tr class=\"advice\"><td colspan=\"5\"><p class=\"notice %s\"><bdi>",
 		   webd_level_name(level));
 	html_text(b, r->msg.error);
-	buf_adds(b, r->msg.error[0] != '\0' ? ".</bdi> " : "</bdi>");
+	buf_adds(b,
+		 len > 0 && strchr(".!?", r->msg.error[len - 1]) == NULL ? ".</bdi> " : "</bdi> ");
 	buf_printf(b, "%s</p></td></tr>\n", what);
 }
 

@@ -70,6 +70,8 @@ put_cluster(const struct msg_cluster *c, struct buf *b)
 		put_number(b, "Followers", c->followers);
 	if (c->balancer[0] != '\0')
 		put_fact(b, "Load balancer", c->balancer);
+	else if (c->balancer_pending)
+		put_fact(b, "Load balancer", "awaited: its Service has no address yet");
 }
 
 void

@@ -3,7 +3,6 @@
 import pathlib
 
 SOURCE = pathlib.Path(__file__).with_name("audit.js").read_text(encoding="utf-8")
-EVERYWHERE = ("contrasts", "places", "structure", "words")
 
 
 def findings(tab, *checks):
@@ -14,6 +13,12 @@ def findings(tab, *checks):
 
 
 def check(tab):
-    """All that must hold for any page, at any size and in any colours."""
-    found = findings(tab, *EVERYWHERE, *(["targets"] if tab.width < 600 else []))
-    assert not found, f"{tab.width} wide, {'dark' if tab.dark else 'light'}:\n" + "\n".join(found)
+    """All that must hold for any page, at its size, in light and in dark colours."""
+    found = findings(tab, "places", "structure", "words",
+                     *(["targets"] if tab.width < 600 else []))
+    was = tab.dark
+    for dark in (False, True):
+        tab.media(dark=dark)
+        found += [f"{'dark' if dark else 'light'}, {what}" for what in findings(tab, "contrasts")]
+    tab.media(dark=was)
+    assert not found, f"{tab.width} wide:\n" + "\n".join(found)

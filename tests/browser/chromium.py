@@ -43,6 +43,7 @@ class Chromium:
     """One browser with a profile of its own, which is gone afterwards."""
 
     def __init__(self, **environment):
+        command = [program(), *FLAGS]
         self._profile = tempfile.mkdtemp(prefix="esddns-chromium-")
         self._number = 0
         self._buffer = b""
@@ -54,7 +55,7 @@ class Chromium:
         try:
             self._log = open(f"{self._profile}/log", "wb")
             self._process = subprocess.Popen(
-                [program(), *FLAGS, f"--user-data-dir={self._profile}/data", "about:blank"],
+                [*command, f"--user-data-dir={self._profile}/data", "about:blank"],
                 stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, pass_fds=(3, 4),
                 env=os.environ | {"HOME": self._profile, "TZ": "UTC"} | environment,
                 preexec_fn=lambda: (os.dup2(theirs_in, 3), os.dup2(theirs_out, 4)))
@@ -183,12 +184,11 @@ class Tab:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
                   deviceScaleFactor=1, mobile=width < 600)
 
-    def media(self, dark=False, calm=False):
-        """What the user prefers: dark colours, less motion."""
+    def media(self, dark):
+        """The colours that the user prefers."""
         self.dark = dark
         self.call("Emulation.setEmulatedMedia", features=[
-            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
-            {"name": "prefers-reduced-motion", "value": "reduce" if calm else "no-preference"}])
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
 
     def open(self, url):
         """The page at the URL, complete with its style and its scripts' first run."""

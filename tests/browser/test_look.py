@@ -12,11 +12,10 @@ sizes = pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop
 schemes = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 
 
-@schemes
 @sizes
 @pytest.mark.parametrize("state", gallery.STATES)
-def test_a_state(browser, states, state, size, dark):
-    with browser.tab(width=size[0], height=size[1], dark=dark, scripts=False) as tab:
+def test_a_state(browser, states, state, size):
+    with browser.tab(width=size[0], height=size[1], scripts=False) as tab:
         tab.open(states.url(state))
         assert tab.evaluate("document.styleSheets.length") == 1, "the style is there"
         audit.check(tab)
@@ -24,6 +23,16 @@ def test_a_state(browser, states, state, size, dark):
         tab.evaluate("document.body.className = 'follows lost'")
         audit.check(tab)
         assert not tab.complaints
+
+
+def test_the_colours_are_those_that_the_reader_prefers(browser, states):
+    colours = set()
+    with browser.tab(scripts=False) as tab:
+        tab.open(states.url("in-sync"))
+        for dark in (False, True):
+            tab.media(dark=dark)
+            colours.add(tab.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert len(colours) == 2
 
 
 def test_a_state_in_between(browser, states):

@@ -72,16 +72,31 @@ class Refused(Exception):
         self.status = status
 
 
-class ControlPlane:
-    """A context manager; the API server can be stopped and started again in between."""
+def controller_manager(directory):
+    """Beside the programs, or where the links to them lead."""
+    for place in (directory, (directory / "kubectl").resolve().parent):
+        if os.access(place / "kube-controller-manager", os.X_OK):
+            return place / "kube-controller-manager"
+    raise Missing(f"{directory} (KUBEBUILDER_ASSETS) has no kube-controller-manager, which is to "
+                  "delete what a namespace held")
 
-    def __init__(self):
+
+class ControlPlane:
+    """A context manager; the API server can be stopped and started again in between.
+
+    rights: with the namespace and the service accounts of k8s/base. controllers: those of
+    kube-controller-manager that are to run.
+    """
+
+    def __init__(self, rights=True, controllers=()):
         self._assets = assets()
+        self._rights, self._controllers = rights, controllers
+        self._manager = controller_manager(self._assets) if controllers else None
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="esdcp.", dir="/tmp"))
         self.certificates = certificates.make(self.directory / "tls", "DNS:kubernetes.default")
         self._etcd_port, self._peer_port, self.port = free_ports(3)
         self._tls = ssl.create_default_context(cafile=self.certificates / "ca.crt")
-        self._etcd = self._apiserver = None
+        self._etcd = self._apiserver = self._controlling = None
         self._tokens = 0
         (self.directory / "tokens.csv").write_text(f'{ADMIN},admin,admin,"system:masters"\n')
         certificates.openssl("genrsa", "-out", str(self.directory / "sa.key"), "2048")
@@ -92,7 +107,8 @@ class ControlPlane:
             self._etcd = self._run("etcd", "--data-dir", f"{self.directory}/etcd",
                                    "--unsafe-no-fsync", *self._etcd_places())
             self.start_apiserver()
-            for part in RIGHTS:
+            self._start_controllers()
+            for part in RIGHTS if self._rights else ():
                 self.kubectl("apply", "-f", f"{ROOT}/k8s/base/{part}.yaml")
         except BaseException:
             self.__exit__()
@@ -100,7 +116,7 @@ class ControlPlane:
         return self
 
     def __exit__(self, *_):
-        for process in (self._apiserver, self._etcd):
+        for process in (self._controlling, self._apiserver, self._etcd):
             if process is not None and process.poll() is None:
                 process.kill()
                 process.wait()
@@ -109,7 +125,7 @@ class ControlPlane:
     # --- processes -------------------------------------------------------------------
 
     def _run(self, program, *arguments):
-        with open(self.directory / f"{program}.log", "ab") as log:
+        with open(self.directory / f"{pathlib.Path(program).name}.log", "ab") as log:
             # pylint: disable=subprocess-popen-preexec-fn
             return subprocess.Popen([self._assets / program, *arguments], stdout=log, stderr=log,
                                     stdin=subprocess.DEVNULL, preexec_fn=die_with_parent)
@@ -132,6 +148,13 @@ class ControlPlane:
             f"--service-account-signing-key-file={key}", f"--service-account-key-file={key}",
             f"--cert-dir={self.directory}/certs")
         wait_for(self._is_ready, "kube-apiserver is ready", READY_SECONDS, self.log_tail)
+
+    def _start_controllers(self):
+        if self._manager is not None:
+            self._controlling = self._run(
+                self._manager, "--kubeconfig", f"{self.directory}/admin.conf",
+                f"--controllers={','.join(self._controllers)}", "--leader-elect=false",
+                "--port=0", "--secure-port=0")
 
     def stop_apiserver(self):
         """As a crash does it: what is under way gets no answer."""
@@ -243,13 +266,13 @@ class ControlPlane:
             "contexts": [{"name": "tests", "context": {
                 "cluster": "tests", "user": "tests", "namespace": NAMESPACE}}]})
 
-    def kubectl(self, *arguments, token=None):
-        """What it says; in the namespace, as an administrator or with a token."""
+    def kubectl(self, *arguments, token=None, text=None):
+        """What it says; in the namespace, as an administrator or with a token; text: its input."""
         who = ("--token", token) if token else ()
         result = subprocess.run(
             [self._assets / "kubectl", "--kubeconfig", self.directory / "admin.conf",
              "--namespace", NAMESPACE, *who, *arguments], check=False, text=True, timeout=60,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            input=text or "", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env={"PATH": os.environ["PATH"], "HOME": str(self.directory)})
         assert result.returncode == 0, f"kubectl {' '.join(arguments)}: {result.stdout}"
         return result.stdout

@@ -1,5 +1,7 @@
 """What the service accounts of k8s/base may do, and what they may not."""
 
+import re
+
 import pytest
 
 OPERATOR, SERVICE = "esddns-operator", "esddns-service"
@@ -36,3 +38,30 @@ def test_nodes_are_only_watched_and_nothing_else_is_allowed_elsewhere(plane, acc
     for resource, name, group in RIGHTS:
         for verb in ALL:
             assert not plane.may(account, verb, resource, name, group, namespace="default")
+
+
+# What every authenticated user of a cluster may do (the ClusterRoles system:basic-user,
+# system:discovery and system:public-info-viewer): it is not ours to give or to take.
+EVERYBODYS = {("selfsubjectaccessreviews.authorization.k8s.io", "", "create"),
+              ("selfsubjectrulesreviews.authorization.k8s.io", "", "create")}
+LISTED = {
+    OPERATOR: {("configmaps", "", "create"),
+               ("configmaps", MAP, "get list watch update patch delete"),
+               (f"leases.{LEASES}", "", "create"), (f"leases.{LEASES}", LEASE, "get update"),
+               (f"events.{EVENTS}", "", "create"), ("nodes", "", "list watch"),
+               ("services", "esddns-service", "get")},
+    SERVICE: {("configmaps", MAP, "get list watch"), ("services", "esddns-service", "get")},
+}
+ROW = re.compile(r"(\S*)\s+\[(.*?)\]\s+\[(.*?)\]\s+\[(.*?)\]")
+
+
+@pytest.mark.parametrize("account", LISTED)
+def test_the_list_of_rights_has_nothing_that_is_not_needed(plane, account):
+    """As an administrator looks at it: kubectl auth can-i --list."""
+    said = plane.kubectl("auth", "can-i", "--list",
+                         f"--as=system:serviceaccount:esddns:{account}")
+    rows = [row.groups() for row in map(ROW.fullmatch, said.splitlines()[1:]) if row]
+    assert len(rows) == len(said.splitlines()) - 1, said
+    about_objects = {(resource, names, verbs) for resource, _, names, verbs in rows if resource}
+    assert about_objects - EVERYBODYS == LISTED[account], said
+    assert {verbs for resource, _, _, verbs in rows if not resource} == {"get"}

@@ -87,11 +87,14 @@ make_base() {
 # shellcheck disable=SC2086,SC2154
 need_packages $image_packages
 mkdir -p "$top"
+rm -rf "$top/runroot" # what a build that was killed believed to be mounted
+store buildah rm --all >/dev/null
 store podman image exists "$base" || make_base
 echo "The image (log: build/image/build.log) ..."
-# a release has no .git
 revision=
-[ ! -e .git ] || revision=--label=org.opencontainers.image.revision=$(git rev-parse HEAD)
+if [ -e .git ] && head=$(git rev-parse HEAD 2>/dev/null); then # a release has no .git
+	revision=--label=org.opencontainers.image.revision=$head
+fi
 # shellcheck disable=SC2086
 store buildah bud --isolation chroot --format docker --layers --jobs 2 --force-rm --pull-never \
 	--build-arg "VERSION=$version" $revision \

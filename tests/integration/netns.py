@@ -24,14 +24,12 @@ def run(*command, **how):
     return result.stdout
 
 
-class Namespace:
-    """A network namespace with its loopback up."""
+class Space:
+    """A network namespace that is there."""
 
     def __init__(self, name):
-        self.name = f"esd{os.getpid()}{name}"
-        run(need_program("ip", "iproute2"), "netns", "add", self.name)
-        self.path = pathlib.Path("/run/netns") / self.name
-        self.ip("link", "set", "lo", "up")
+        self.name = name
+        self.path = pathlib.Path("/run/netns") / name
 
     def ip(self, *arguments):
         return run("ip", "-n", self.name, *arguments)
@@ -48,12 +46,21 @@ class Namespace:
     @contextlib.contextmanager
     def entered(self):
         """This thread is in the namespace: its new sockets and children are."""
-        with open("/proc/self/ns/net", "rb") as home, open(self.path, "rb") as there:
+        with open("/proc/thread-self/ns/net", "rb") as home, open(self.path, "rb") as there:
             enter(there)
             try:
                 yield self
             finally:
                 enter(home)
+
+
+class Namespace(Space):
+    """A new one, with its loopback up."""
+
+    def __init__(self, name):
+        super().__init__(f"esd{os.getpid()}{name}")
+        run(need_program("ip", "iproute2"), "netns", "add", self.name)
+        self.ip("link", "set", "lo", "up")
 
     def remove(self):
         subprocess.run(["ip", "netns", "del", self.name], check=False)

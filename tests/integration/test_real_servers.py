@@ -5,10 +5,6 @@
 """
 
 import contextlib
-import os
-import re
-import signal
-import subprocess
 import time
 
 import pytest
@@ -17,6 +13,7 @@ import certificates
 import client
 import esddns
 import netns
+import realservers
 from waiting import wait_for
 
 PORT = 51500
@@ -28,97 +25,24 @@ STUN = ("198.20.1.4", "198.20.1.5")
 GANDI = "198.20.1.6"
 HOST6, NEXT_HOST6, WORLD6 = "2001:200:0:7::2", "2001:200:0:7::3", "2001:200:0:7::1"
 
-NGINX = """\
-daemon off;
-master_process off;
-pid {dir}/nginx.pid;
-error_log stderr warn;
-events {{ worker_connections 64; }}
-http {{
-    access_log off;
-    client_body_temp_path {dir}/body;
-    proxy_temp_path {dir}/proxy;
-    fastcgi_temp_path {dir}/fastcgi;
-    uwsgi_temp_path {dir}/uwsgi;
-    scgi_temp_path {dir}/scgi;
-    ssl_certificate {tls}/server.crt;
-    ssl_certificate_key {tls}/server.key;
-    default_type text/plain;
-    server {{
-        {listen}
-        location / {{ return 200 $remote_addr; }}
-        location /json {{
-            default_type application/json;
-            return 200 '{{"ip": "$remote_addr"}}';
-        }}
-        location /trace {{ return 200 "fl=1\\nip=$remote_addr\\nloc=XX\\n"; }}
-    }}
-    server {{
-        listen {gandi}:443 ssl;
-        location / {{ proxy_pass https://127.0.0.1:{port}; }}
-    }}
-}}
-"""
-
-
-class Servers:
-    """Processes that end with the test; what they said is shown if one does not start."""
-
-    def __init__(self, directory):
-        self._directory = directory
-        self._processes = []
-
-    def start(self, name, *command):
-        with open(self._directory / f"{name}.log", "wb") as log:
-            self._processes.append((name, subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self._directory,
-                env={"PATH": os.environ["PATH"]})))
-
-    def check(self):
-        for name, process in self._processes:
-            assert process.poll() is None, \
-                f"{name} ended:\n{(self._directory / f'{name}.log').read_text()}"
-        return True
-
-    def stop(self):
-        for _, process in self._processes:
-            process.send_signal(signal.SIGTERM)
-        for _, process in self._processes:
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
 
 class Internet:
     """The three namespaces with their servers running."""
 
     def __init__(self, stack, directory):
-        nginx = netns.need_program("nginx", "nginx-light")
-        turnserver = netns.need_program("turnserver", "coturn")
         self.host, self.router, self.world = (
             self._namespace(stack, name) for name in ("h", "r", "w"))
         self._cables()
         self.tls = certificates.make(directory / "tls", *(f"IP:{a}" for a in (*ECHO, GANDI)),
                                      f"IP:{WORLD6}")
-        self._servers = Servers(directory)
+        self._servers = realservers.Servers(directory)
         stack.callback(self._servers.stop)
         with self.world.entered():
             self.box = stack.enter_context(client.Sandbox("--tls-dir", str(self.tls)))
-            listen = "\n".join(f"listen {a}:443 ssl;" for a in (*ECHO, f"[{WORLD6}]"))
-            config = directory / "nginx.conf"
-            config.write_text(NGINX.format(dir=directory, tls=self.tls, listen=listen, gandi=GANDI,
-                                           port=self.box.state["ports"]["https"]))
-            self._servers.start("nginx", nginx, "-e", "stderr", "-p", str(directory), "-c",
-                                str(config))
-            for i, address in enumerate((*STUN, WORLD6)):
-                self._servers.start(
-                    f"coturn{i}", turnserver, "-n", "-S", "--no-cli", "-L", address, "-p", "3478",
-                    "--no-tls", "--no-dtls", "--log-file", "stdout", "--simple-log",
-                    "--pidfile", str(directory / f"coturn{i}.pid"),
-                    "--db", str(directory / f"coturn{i}.db"))
-        wait_for(self.up, "nginx and coturn listen")
+            self._servers.nginx(self.tls, (*ECHO, f"[{WORLD6}]"), GANDI,
+                                self.box.state["ports"]["https"])
+            self._servers.coturn(*STUN, WORLD6)
+        wait_for(lambda: self._servers.up(self.world), "nginx and coturn listen")
 
     @staticmethod
     def _namespace(stack, name):
@@ -146,13 +70,6 @@ class Internet:
                         "type nat hook postrouting priority srcnat;", 'oifname "wan" masquerade',
                         "}", "}")
 
-    def up(self):
-        self._servers.check()
-        listening = netns.run("ip", "netns", "exec", self.world.name, "cat", "/proc/net/tcp")
-        # 443 of nginx and 3478 of coturn, as /proc spells them
-        return len(re.findall(r":01BB 0{8}:0000 0A", listening)) == len(ECHO) + 1 and \
-            len(re.findall(r":0D96 0{8}:0000 0A", listening)) >= len(STUN)
-
     def change_wan(self, old, new):
         """What the provider's PPP session does overnight."""
         self.router.ip("address", "add", f"{new}/24", "dev", "wan")
@@ -168,20 +85,13 @@ class Internet:
 
     def config(self, **changes):
         ca_file = str(self.tls / "ca.crt")
-        v4 = {"family": "ipv4"}
         return esddns.merge({
             "records": [{"zone": "example.com", "name": "@", "type": "A", "ttl": 300}],
             "provider": {"url": f"https://{GANDI}/v5/livedns", "ca_file": ca_file,
                          "timeout": "3s"},
             "detector": {"interval": "60s", "tripwire": "1s", "timeout": "2s",
-                         "confirm": "300ms", "ca_file": ca_file, "sources": [
-                             {"operator": "nginx1", "url": f"https://{ECHO[0]}/"} | v4,
-                             {"operator": "nginx2", "url": f"https://{ECHO[1]}/json",
-                              "format": "json", "key": "ip"} | v4,
-                             {"operator": "nginx3", "url": f"https://{ECHO[2]}/trace",
-                              "format": "trace"} | v4,
-                             {"operator": "coturn1", "url": f"stun:{STUN[0]}:3478"} | v4,
-                             {"operator": "coturn2", "url": f"stun-tcp:{STUN[1]}:3478"} | v4]},
+                         "confirm": "300ms", "ca_file": ca_file,
+                         "sources": realservers.sources(ECHO, STUN)},
             "updater": {"interval": "60s"}}, changes)
 
 
