@@ -23,11 +23,13 @@ def value(secret, key):
 
 
 def made_by_the_programs(plane):
-    """What they would make: no apply may ever touch it."""
-    plane.create("configmaps", {"metadata": {"name": "esddns-wan-ip"},
-                                "data": {"current_ip": "192.0.2.1", "epoch": "7"}})
-    plane.call("POST", f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases", {
-        "metadata": {"name": "esddns-leader"}, "spec": {"holderIdentity": "x"}})
+    """What they would make, unless it is there: no apply may ever touch it."""
+    for kind, body in (
+            ("configmaps", {"metadata": {"name": "esddns-wan-ip"},
+                            "data": {"current_ip": "192.0.2.1", "epoch": "7"}}),
+            ("leases", {"metadata": {"name": "esddns-leader"}, "spec": {"holderIdentity": "x"}})):
+        if not plane.get(kind, body["metadata"]["name"]):
+            plane.create(kind, body)
 
 
 def leftovers(plane):
