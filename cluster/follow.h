@@ -1,7 +1,7 @@
 /*
  * Which news a follower believes, whichever way it came: only what is newer by
  * (epoch, sequence) for the uid that it knows to be the object's
- * (facts/kubernetes.md, P6). Pure.
+ * (ARCHITECTURE.md, P6). Pure.
  */
 #ifndef CLUSTER_FOLLOW_H
 #define CLUSTER_FOLLOW_H

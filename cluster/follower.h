@@ -1,7 +1,7 @@
 /*
  * What this pod knows of the published address: it watches the ConfigMap, and listens to
  * the leader's publisher. Whichever way the news came, the newest counts
- * (facts/kubernetes.md, P6). Used by the updater.
+ * (ARCHITECTURE.md, P6). Used by the updater.
  */
 #ifndef CLUSTER_FOLLOWER_H
 #define CLUSTER_FOLLOWER_H

@@ -1,6 +1,6 @@
 /*
  * Who leads, and what the leader may write: the election by a Lease and the
- * fenced claim of the ConfigMap, as one machine (facts/kubernetes.md, P1 to P5).
+ * fenced claim of the ConfigMap, as one machine (ARCHITECTURE.md, P1 to P5).
  * Pure: the caller keeps the clock, sends the requests, and reports every answer.
  *
  * Two lanes, each with one request under way at most: "lease" for the election,

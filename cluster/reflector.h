@@ -1,7 +1,7 @@
 /*
- * List and watch of one object (facts/kubernetes.md, "List and watch of one
- * object"), as a machine: what to ask for next, and when. It reads no JSON: the
- * caller splits the stream into events and says what each one is. Pure.
+ * List and watch of one object, as a machine: what to ask for next, and when. It
+ * reads no JSON: the caller splits the stream into events and says what each one
+ * is. Pure.
  */
 #ifndef CLUSTER_REFLECTOR_H
 #define CLUSTER_REFLECTOR_H

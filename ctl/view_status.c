@@ -120,7 +120,7 @@ static void
 unit_problem(struct view *v, size_t *n, const cJSON *unit, bool ready)
 {
 	const char *name = text(unit, "name"), *state = text(unit, "state"),
-		   *last = text(unit, "last_exit");
+		   *last = text(unit, "last_exit"), *said = text(unit, "status");
 	char sentence[1024], in[32];
 
 	if (is_active(unit) || !flag(unit, "enabled"))
@@ -130,11 +130,15 @@ unit_problem(struct view *v, size_t *n, const cJSON *unit, bool ready)
 		return;
 	if (last[0] == '\0')
 		last = "it never ran";
+	/* who was killed had no time to say why */
+	if (strncmp(last, "exited", strlen("exited")) != 0)
+		said = "";
 	if (strcmp(state, "backoff") == 0)
 		snprintf(sentence, sizeof(sentence),
-			 "%s does not stay up: %s. It is started again in %s (%lld restarts so "
-			 "far).",
-			 name, last, clock_span(number(unit, "next_start_in"), in, sizeof(in)),
+			 "%s does not stay up: %s%s%.512s. It is started again in %s (%lld "
+			 "restarts so far).",
+			 name, last, said[0] != '\0' ? "; last words: " : "", said,
+			 clock_span(number(unit, "next_start_in"), in, sizeof(in)),
 			 (long long)number(unit, "restarts"));
 	else if (strcmp(state, "failed") == 0)
 		snprintf(sentence, sizeof(sentence),

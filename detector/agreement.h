@@ -1,6 +1,6 @@
 /*
  * What a round's answers are worth: votes by operator, and what a majority of
- * the operators asked agrees on (facts/wan-ip.md, "Agreement"). Pure.
+ * the operators asked agrees on. Pure.
  *
  * With f operators that lie, f + 1 must agree and 2f + 1 be asked. That is why
  * the majority is one of those asked, not of those that answered: two liars

@@ -10,7 +10,7 @@
 
 #include "common/address.h"
 
-/* Bytes of a body (facts/wan-ip.md, "Echo services"). */
+/* Bytes of a body. */
 #define ANSWER_BODY_MAX 4096
 
 enum answer_format {

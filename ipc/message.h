@@ -32,7 +32,7 @@
 #define MSG_NAME_MAX 256   /* a domain name, with NUL */
 #define MSG_HREF_MAX 512
 #define MSG_PLACE_MAX 200 /* a list of addresses, with NUL */
-/* An epoch outside 1..this counts as absent (facts/kubernetes.md, P4). */
+/* An epoch outside 1..this counts as absent (ARCHITECTURE.md, P4). */
 #define MSG_EPOCH_MAX (1 << 30)
 
 enum msg_type { MSG_WAN, MSG_LEAD, MSG_RECORD, MSG_STATS, MSG_CLUSTER, MSG_TYPE__MAX };

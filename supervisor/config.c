@@ -67,7 +67,7 @@ const char *const config_on_failure_names[CONFIG_ON_FAILURE__MAX] = {
 
 /*
  * Whom to ask, if the file does not say: one line for each operator, two where
- * each family has a host of its own (facts/wan-ip.md). Five operators answer
+ * each family has a host of its own. Five operators answer
  * for IPv4 and three for IPv6, over HTTPS and over STUN in both.
  */
 static const struct {

@@ -26,7 +26,7 @@
 #define CONFIG_OPERATORS_MAX 16 /* of one family; as MSG_VOTES_MAX */
 #define CONFIG_ENDPOINTS_MAX 8  /* of each list of webd */
 #define CONFIG_ARGS_MAX 32      /* of ExecStart */
-#define CONFIG_TTL_MIN 300      /* s; what Gandi takes (facts/gandi.md) */
+#define CONFIG_TTL_MIN 300      /* s; what Gandi takes */
 #define CONFIG_TTL_MAX 2592000
 
 enum config_sandbox {
@@ -195,7 +195,7 @@ struct config_statuses {
 	uint64_t signals;  /* bit n for signal n, 1..63 */
 };
 
-/* systemd's directives, with their meaning (facts/supervisor.md). */
+/* systemd's directives, with their meaning. */
 struct config_directives {
 	bool enabled;
 	size_t nargs;

@@ -1,5 +1,5 @@
 /*
- * A dns.ini of the original (facts/contract.md) into the tree that a YAML file
+ * A dns.ini of the original into the tree that a YAML file
  * would have given, so that the same tables and rules check it. Keys of [gandi]
  * hold names of variables, not values.
  */

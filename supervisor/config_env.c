@@ -1,5 +1,5 @@
 /*
- * The variables that the original promised (facts/contract.md). Each becomes
+ * The variables that the original promised. Each becomes
  * nodes laid over the tree of the file, so that the same tables read and check
  * it, and a complaint names the variable. Those of the record may have other
  * names, which stand in a dns.ini.

@@ -113,7 +113,7 @@ struct config_node *config_ini_label(struct config_node *node, const struct conf
 void config_ini_warn(struct config_loading *load, const struct config_ini_entry *e,
 		     const char *text);
 
-/* A dns.ini of the original (facts/contract.md) into load->root; as config_yaml_read() else. */
+/* A dns.ini of the original into load->root; as config_yaml_read() else. */
 bool config_dnsini_read(struct config_loading *load);
 /* Complain about what is no section or key of a dns.ini, or has no effect any more. */
 void config_dnsini_names(struct config_loading *load, const struct config_ini *ini);

@@ -3,7 +3,7 @@
  * to whole process groups. A child is the leader of a session and a group of
  * its own, has default signal dispositions and an empty mask, /dev/null as its
  * input, dies with the supervisor, gains no privileges, and inherits nothing
- * but the descriptors it is given. Facts: facts/supervisor.md, "Linux, measured".
+ * but the descriptors it is given.
  */
 #ifndef SUPERVISOR_SPAWN_H
 #define SUPERVISOR_SPAWN_H

@@ -1,6 +1,6 @@
 /*
  * One supervised unit as a machine: systemd's semantics under systemd's names
- * (facts/supervisor.md). It makes no system call and keeps no clock: the caller
+ * (systemd.service(5)). It makes no system call and keeps no clock: the caller
  * says what happened and when, and carries out what it is told to do.
  *
  * Each spawn gets a new incarnation. What a child did carries the incarnation

@@ -7,7 +7,7 @@
 #include "common/address.h"
 
 /*
- * The table of facts/wan-ip.md, row by row, as text: nothing here is taken
+ * The IANA special-purpose registries, row by row, as text: nothing here is taken
  * from address.c. The longest prefix decides.
  */
 static const struct row {

@@ -356,6 +356,23 @@ static const char starting[] =
 				   "in\":-1,\"status\":\"\",\"memory\":0,"
 				   "\"cpu_ms\":0,\"knows\":null,\"knows_age_ms\":-1}]}";
 
+/* In a cluster; and a port is taken there. */
+static const char follower[] = FRAME(UNIT(
+	"detector", "active",
+	RUNS(4711, "standing by: node1 leads") ",\"knows_age_ms\":30000,\"knows\":{\"families\":[],"
+					       "\"store\":\"\",\"standby\":\"standing by: node1 "
+					       "leads\"}") "," UNIT("webd", "backoff",
+								    "\"pid\":0,\"restarts\":5,"
+								    "\"last_exit\":\"exited "
+								    "with 1\",\"next_start_in\":"
+								    "8000,\"status\":\"cannot "
+								    "listen on 10.77.0.12 port "
+								    "8080: another program "
+								    "listens there already\","
+								    "\"memory\":0,\"cpu_ms\":0,"
+								    "\"knows\":null,"
+								    "\"knows_age_ms\":-1"));
+
 static int
 show(const char *json, const char *unit, bool colour, struct buf *out)
 {
@@ -401,6 +418,12 @@ static const char standing_by[] = FRAME(
 START_TEST(a_pod_that_stands_by)
 {
 	compare(standing_by, "ctl/standing-by.txt", VIEW_EXIT_OK);
+}
+END_TEST
+
+START_TEST(a_follower_whose_port_is_taken)
+{
+	compare(follower, "ctl/follower.txt", VIEW_EXIT_NOT_ACTIVE);
 }
 END_TEST
 
@@ -575,6 +598,7 @@ main(void)
 	tcase_add_test(tc, a_healthy_host);
 	tcase_add_test(tc, a_broken_host);
 	tcase_add_test(tc, a_pod_that_stands_by);
+	tcase_add_test(tc, a_follower_whose_port_is_taken);
 	tcase_add_test(tc, a_host_that_starts);
 	tcase_add_test(tc, one_unit);
 	tcase_add_test(tc, colour_changes_no_word);

@@ -13,7 +13,7 @@ fail() {
 	touch "$tmp/failed"
 }
 documents() {
-	find . -name '*.md' ! -path './build*' ! -path '*/.*' ! -path './esddns-*' | sed 's|^\./||' | sort
+	find . -name '*.md' ! -path './build*' ! -path './_*' ! -path '*/.*' ! -path './esddns-*' | sed 's|^\./||' | sort
 }
 [ "$(documents | wc -l)" -ge 5 ] || fail "the documents cannot be found"
 
@@ -72,6 +72,14 @@ done
 while read -r name; do
 	grep -q "\`${name}[{\`]" README.md || fail "README lacks the metric $name"
 done < "$tmp/metrics"
+
+# every alert's runbook is a heading of its own
+sed -n 's/^ *runbook: //p' k8s/monitoring/prometheus-rules.yaml > "$tmp/runbooks"
+[ "$(wc -l < "$tmp/runbooks")" -ge 10 ] || fail "the alerts' runbooks cannot be found"
+while read -r link; do
+	anchors "${link%%#*}" > "$tmp/anchors"
+	grep -qxF -e "${link#*#}" "$tmp/anchors" || fail "an alert points to $link: there is no such heading"
+done < "$tmp/runbooks"
 
 # variables: those of README's table are read by something
 sed -n '/^## Configuration by the environment/,/^## /s/^| *\(`[^|]*\)|.*/\1/p' README.md |

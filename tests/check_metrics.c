@@ -8,7 +8,7 @@
 #include "common/metrics.h"
 
 /*
- * The contract, as facts/contract.md has it: names as users know them (a
+ * The contract with the original's users: names as they know them (a
  * counter's with _total), labels in order, buckets. Nothing of it may change.
  */
 static const struct {

@@ -48,7 +48,7 @@ START_TEST(exec_is_up_once_executed_and_notify_once_ready)
 }
 END_TEST
 
-/* facts/supervisor.md, the table of Restart= */
+/* systemd.service(5), the table of Restart= */
 START_TEST(restart_table)
 {
 	static const struct {

@@ -1,4 +1,4 @@
-/* The invariants of facts/supervisor.md that one unit can show, over random events. */
+/* The invariants that one unit can show, over random events. */
 #include <check.h>
 #include <signal.h>
 #include <stdbool.h>

@@ -8,8 +8,7 @@ build_packages="autoconf automake gcc libc6-dev make pkg-config
 sandbox_packages="python3 openssl curl ca-certificates"
 # servers that nobody here wrote (coturn, nginx), and what the network tests need
 test_packages="python3-pytest python3-yaml clang-format shellcheck coturn nginx-light iproute2 nftables
-	procps xz-utils
-	mandoc systemd zsh etcd-server clang libclang-rt-dev valgrind"
+	procps xz-utils mandoc systemd zsh etcd-server clang libclang-rt-dev valgrind"
 # what tests/image builds the container image with, and runs it with
 image_packages="debootstrap buildah podman runc python3"
 # what tests/e2e makes its nodes and their router of
@@ -17,7 +16,7 @@ e2e_packages="containerd runc containernetworking-plugins iproute2 iptables conn
 # the page's tests, in a real browser (its fonts come with it)
 browser_packages="chromium python3-pytest"
 # the rules, and a real Prometheus that reads the metrics
-monitoring_packages="prometheus"
+monitoring_packages="prometheus python3-yaml python3-pytest"
 # what "make bench" compares with, and measures with
 bench_packages="nginx-light wrk util-linux binutils"
 

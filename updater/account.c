@@ -11,8 +11,6 @@
 
 /* For what stands around the list of records. */
 #define FRAME_MAX 160
-/* An error sentence in the list; the log and the page have all of it. */
-#define ERROR_MAX 200
 
 /* --- for the supervisor -------------------------------------------------------------- */
 
@@ -29,12 +27,11 @@ add_text(struct buf *b, const char *key, const char *text)
 static void
 add_record(struct buf *b, const struct record *rec, int64_t now_ms)
 {
-	char wanted[ADDRESS_TEXT_MAX], error[ERROR_MAX];
+	char wanted[ADDRESS_TEXT_MAX];
 	struct msg_record m;
 
 	record_describe(rec, now_ms, &m);
 	address_format(&m.wanted, wanted, sizeof(wanted));
-	mem_copy_text(error, sizeof(error), m.error);
 	buf_adds(b, "{\"fqdn\":");
 	json_quote(b, m.fqdn);
 	add_text(b, "type", record_type(rec));
@@ -46,7 +43,7 @@ add_record(struct buf *b, const struct record *rec, int64_t now_ms)
 	buf_printf(b, ",\"checked_age_ms\":%lld,\"next_in_ms\":%lld", (long long)m.checked_age_ms,
 		   (long long)m.next_in_ms);
 	add_text(b, "by", m.by);
-	add_text(b, "error", error);
+	add_text(b, "error", m.error);
 	buf_addc(b, '}');
 }
 

@@ -6,7 +6,7 @@
 #include "webd/state.h"
 
 /*
- * GET /raw: the promised shape (facts/contract.md): one line, keys sorted, a
+ * GET /raw: the promised shape: one line, keys sorted, a
  * newline at its end. IP is {} while no address is usable, record_data is {}
  * while the first configured record was not found at the provider.
  */

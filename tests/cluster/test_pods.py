@@ -201,3 +201,15 @@ def test_no_instance_asks_for_what_it_may_not(cluster, three, plane):
         paths = {r.target.split("?")[0].rpartition("/")[0] for r in instance.proxy.select()}
         assert not any("secrets" in p or "default" in p for p in paths)
     assert plane.wan()["current_ip"] == NEW4
+
+
+def test_a_load_balancer_that_has_no_address_yet_is_awaited(plane, cluster):
+    """Each pod looks within ten seconds of its start, then every five minutes."""
+    plane.create("services", {
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "esddns-service"},
+        "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}})
+    one = cluster.start(1)
+    one.wait_state(lambda s: s["cluster"] and s["cluster"]["balancer_pending"], "it is awaited")
+    assert one.metric("esddns_loadbalancer_pending") == 1
+    with pytest.raises(KeyError):
+        one.metric("esddns_loadbalancer_ip_info")

@@ -77,12 +77,18 @@ def fixture_pods(fleet):
             for pod, one in fleet.pods.items()]
 
 
+@pytest.fixture(scope="session", name="found")
+def fixture_found(fleet, tmp_path_factory):
+    """A file of all targets that there are in the namespace."""
+    found = tmp_path_factory.mktemp("targets") / "targets.json"
+    found.write_text(json.dumps(targets(fleet.plane)))
+    return found
+
+
 @pytest.fixture(scope="session", name="prometheus")
-def fixture_prometheus(fleet, pods, tmp_path_factory):    # pylint: disable=unused-argument
+def fixture_prometheus(fleet, pods, found):    # pylint: disable=unused-argument
     """It scrapes the fleet by what the API server has of k8s/monitoring."""
     plane = fleet.plane
-    found = tmp_path_factory.mktemp("targets") / "targets.json"
-    found.write_text(json.dumps(targets(plane)))
     configs = [scrape_config(monitor, endpoint, found, fleet.places, EVERY)
                for monitor in plane.monitoring("servicemonitors")
                for endpoint in monitor["spec"]["endpoints"]]

@@ -52,8 +52,8 @@ class Fleet:
                       f"10.77.0.{10 + number}" if one is not shows else "10.244.1.7")
         plane.kubectl("apply", "-f", str(FOLDER))
         for job in ("esddns-operator", "esddns-service"):
-            plane.wait_endpoints(f"{job}-metrics", [address for pod, address in
-                                                    self.addresses.items() if self.jobs[pod] == job])
+            plane.wait_endpoints(f"{job}-metrics", [self.addresses[pod] for pod in self.pods
+                                                    if self.jobs[pod] == job])
         # each asks for it in its turn, within ten seconds of its start
         for one in self.pods.values():
             one.wait_state(lambda s: s["cluster"]["balancer"] == BALANCER, "the load balancer")

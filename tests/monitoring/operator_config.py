@@ -41,6 +41,14 @@ def target_labels(job_label, port):
     yield {"target_label": "endpoint", "replacement": port}
 
 
+def local(places):
+    """An instance is known by its address there, and asked at the one here."""
+    yield {"source_labels": ["__address__"], "target_label": "instance"}
+    for there, here in places.items():
+        yield {"source_labels": ["__address__"], "regex": re.escape(there),
+               "target_label": "__address__", "replacement": here}
+
+
 def scrape_config(monitor, endpoint, file, places, interval):
     """`file` holds targets(); `places` is {address there: address here}."""
     spec, meta = monitor["spec"], monitor["metadata"]
@@ -48,11 +56,7 @@ def scrape_config(monitor, endpoint, file, places, interval):
              {"action": "keep", "source_labels": ["__meta_kubernetes_endpoint_port_name"],
               "regex": endpoint["port"]},
              *target_labels(spec.get("jobLabel"), endpoint["port"]),
-             *relabelings(endpoint.get("relabelings", [])),
-             {"source_labels": ["__address__"], "target_label": "instance"}]
-    rules += [{"source_labels": ["__address__"], "regex": re.escape(there),
-               "target_label": "__address__", "replacement": here}
-              for there, here in places.items()]
+             *relabelings(endpoint.get("relabelings", [])), *local(places)]
     return {"job_name": f"serviceMonitor/{meta['namespace']}/{meta['name']}/0",
             "honor_labels": endpoint.get("honorLabels", False),
             "file_sd_configs": [{"files": [str(file)]}],
@@ -84,7 +88,8 @@ def of_pod(pod, port):
 
 
 def targets(plane):
-    """Every port of every address of every Service of the namespace, for file_sd."""
+    """Every port of every address of every Service of the namespace, for file_sd; and, as there,
+    every other port of the Pods behind them."""
     services = {o["metadata"]["name"]: o for o in plane.get("services")}
     pods = {o["metadata"]["name"]: o for o in plane.get("pods")}
     found = []
@@ -96,16 +101,24 @@ def targets(plane):
             addresses = [(a, ready) for key, ready in (("addresses", "true"),
                                                        ("notReadyAddresses", "false"))
                          for a in subset.get(key, [])]
-            found += [target(services[name], pods, a, ready, port)
-                      for a, ready in addresses for port in subset["ports"]]
+            found += [target(services[name], pods, a, ready, port) for a, ready in addresses
+                      for port in subset["ports"] + others(a, subset, pods)]
     return found
+
+
+def others(address, subset, pods):
+    """Ports of the Pod that are none of the Service."""
+    served = [port["port"] for port in subset["ports"]]
+    pod = pods.get(address.get("targetRef", {}).get("name"), {"spec": {"containers": []}})
+    return [{"port": port["containerPort"]} for container in pod["spec"]["containers"]
+            for port in container.get("ports", []) if port["containerPort"] not in served]
 
 
 def target(service, pods, address, ready, port):
     meta, reference = service["metadata"], address.get("targetRef", {})
     labels = {"__meta_kubernetes_namespace": meta["namespace"],
               "__meta_kubernetes_service_name": meta["name"],
-              "__meta_kubernetes_endpoint_ready": ready,
+              "__meta_kubernetes_endpoint_ready": ready if "name" in port else "",
               "__meta_kubernetes_endpoint_port_name": port.get("name", ""),
               "__meta_kubernetes_endpoint_address_target_kind": reference.get("kind", ""),
               "__meta_kubernetes_endpoint_address_target_name": reference.get("name", "")}

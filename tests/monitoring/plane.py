@@ -18,7 +18,7 @@ def controllers(assets):
     for place in places:
         if (place / CONTROLLERS).exists():
             return place / CONTROLLERS
-    raise Missing(f"these tests need {CONTROLLERS}: it is neither in {places[0]} nor in {places[1]}")
+    raise Missing(f"these tests need {CONTROLLERS}: it is in neither of {places[0]}, {places[1]}")
 
 
 class Plane(controlplane.ControlPlane):

@@ -131,5 +131,6 @@ def test_legends_name_labels_that_the_answers_have(prometheus):
 
 
 def test_variables_offer_what_there_is(prometheus):
-    assert prometheus.api("label/namespace/values", **{"match[]": "esddns_build_info"}) == ["esddns"]
-    assert len(prometheus.api("label/instance/values", **{"match[]": "esddns_build_info"})) == 4
+    of_it = {"match[]": "esddns_build_info"}
+    assert prometheus.api("label/namespace/values", **of_it) == ["esddns"]
+    assert len(prometheus.api("label/instance/values", **of_it)) == 4

@@ -2,12 +2,17 @@
 
 import re
 import secrets
+import subprocess
 import time
+
+import yaml
 
 import rulefile
 import webclient
 from cluster import WAN4
 from fleet import BALANCER
+from operator_config import local
+from prometheus import Prometheus
 from rulefile import ROOT
 from waiting import wait_for
 from world import INTERVAL, promtool
@@ -39,6 +44,33 @@ def test_every_pod_is_found_by_its_service_and_scraped(prometheus, fleet):
         assert target["labels"] == fleet.labels(pod)
     wait_for(lambda: prometheus.value("count(up == 1)") == len(fleet.pods), "four are up")
     assert not prometheus.complaints()
+
+
+def block(word):
+    """The block of DEPLOYMENT.md in which the word stands."""
+    text = (ROOT / "k8s" / "DEPLOYMENT.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```[a-z]*\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return next(found for found in blocks if word in found)
+
+
+def test_without_the_operator_the_documents_words_do(fleet, found, tmp_path):
+    """Its commands make the rule file, and its configuration finds the same targets."""
+    commands = [line for line in block("esddns.rules.yml").splitlines() if "kubectl" not in line]
+    (tmp_path / "k8s").symlink_to(ROOT / "k8s")
+    subprocess.run(["sh", "-euc", "\n".join(commands)], cwd=tmp_path, check=True, timeout=60)
+    made = yaml.safe_load((tmp_path / "esddns.rules.yml").read_text(encoding="utf-8"))
+    assert made == {"groups": rulefile.groups()}
+    config = yaml.safe_load(block("scrape_configs:"))
+    assert config.pop("rule_files") == ["esddns.rules.yml"]
+    for job in config["scrape_configs"]:
+        assert job.pop("kubernetes_sd_configs") == [{"role": "endpoints",
+                                                     "namespaces": {"names": ["esddns"]}}]
+        job["file_sd_configs"] = [{"files": [str(found)]}]
+        job["relabel_configs"] += local(fleet.places)
+    with Prometheus(config["scrape_configs"], rulefile.write, "1s") as prometheus:
+        for pod, target in wait_scraped(prometheus, fleet).items():
+            assert set(target["labels"].items()) <= set(fleet.labels(pod).items())
+            assert {"namespace", "job", "pod", "instance"} <= set(target["labels"])
 
 
 def test_values_are_those_that_the_pods_serve(prometheus, fleet):

@@ -5,6 +5,7 @@ from world import World, promtool, write_test
 
 DAYS = 120
 STEP = 5            # minutes between two samples: a check each time
+RECORD = '{domain="example.com",namespace="esddns",record_type="A"}'
 EVERY = 59          # minutes between two evaluations: at every phase of the checks
 
 
@@ -17,7 +18,7 @@ def test_nothing_fires_for_four_months_in_which_nothing_changes(pods, tmp_path):
         (minutes, f"count by (alertname) (count_over_time(ALERTS[{minutes}m]))", {}),
         # the rules were evaluated all the time, and time passed
         (minutes, f"count_over_time(esddns:dns_unchecked:intervals[{minutes}m]) > bool "
-         f"{minutes // EVERY - 3}", {'{domain="example.com",namespace="esddns",record_type="A"}': 1}),
+         f"{minutes // EVERY - 3}", {RECORD: 1}),
         (minutes, "time() - max(esddns_last_dns_update_timestamp) > bool "
          f"{(minutes - 60) * 60}", {"{}": 1})]
     file = write_test(tmp_path / "months.yaml", rulefile.write(tmp_path / "rules.yaml"), world,

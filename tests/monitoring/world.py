@@ -74,7 +74,7 @@ class World:
     # --- what a fault changes ---------------------------------------------------------------
 
     def select(self, name, **labels):
-        """Its series with these labels; an error if there is none, since then a test tests nothing."""
+        """Its series with these labels; an error if there is none: that would test nothing."""
         found = [key for key in self._series if key[0] == name and
                  all(dict(key[1]).get(label) == text for label, text in labels.items())]
         if not found:

@@ -1,4 +1,4 @@
-"""Gandi LiveDNS v5 over the zones in memory, as facts/gandi.md describes it on the wire."""
+"""Gandi LiveDNS v5 over the zones in memory, as it is on the wire."""
 
 import collections
 import hmac

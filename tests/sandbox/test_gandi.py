@@ -1,4 +1,4 @@
-"""The simulated Gandi LiveDNS answers as facts/gandi.md says the real one does."""
+"""The simulated Gandi LiveDNS answers as the real one is known to."""
 
 import json
 

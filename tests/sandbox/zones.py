@@ -1,6 +1,6 @@
 """The zones of the simulated Gandi account: record sets in memory, and the rules for them.
 
-Rules and error texts are those of facts/gandi.md; where that is silent, the texts are those of
+Rules and error texts are those that the real service is known for; where nothing is known, those of
 the validation library whose shape the recorded errors have.
 """
 

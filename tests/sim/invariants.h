@@ -1,6 +1,6 @@
 /*
- * What must be true after every step, whatever happens (facts/kubernetes.md, I1
- * to I6, and the system's own), and what must have come true some time after
+ * What must be true after every step, whatever happens (I1 to I6 of
+ * election and publishing, and the system's own), and what must have come true some time after
  * the last fault is healed. A breach stops the seed.
  */
 #ifndef TESTS_SIM_INVARIANTS_H
