@@ -40,8 +40,8 @@ if "$CLANG_FORMAT" --dry-run --Werror "$tmp/bad.c" 2> /dev/null; then
 	exit 1
 fi
 
-# a tarball has no git, and a build inside the tree has folders of its own
-find "$srcdir" -name .git -prune -o -name 'esddns-[0-9]*' -prune -o -name '*.[ch]' -type f -print |
+# a tarball has no git, and builds inside the tree have folders of their own, with others' files
+find "$srcdir" -name .git -prune -o -path "$srcdir/build" -prune -o -name 'esddns-[0-9]*' -prune -o -name '*.[ch]' -type f -print |
 	grep -v '/config\.h$' | LC_ALL=C sort > "$tmp/files"
 [ -s "$tmp/files" ]
 tr '\n' '\0' < "$tmp/files" | xargs -0 "$CLANG_FORMAT" --dry-run --Werror
