@@ -51,7 +51,7 @@ def test_a_taken_port_on_the_leaders_node(esddns, port):
         assert reason in leader.log("--tail=-1")
         if port == METRICS:         # the probe's, too
             wait_for(lambda: not pod_now(esddns, leader.name).ready, "the pod is not ready", LIMIT)
-            assert "Readiness probe failed" in esddns.cluster.kubectl(
-                "describe", "pod", "-n", NAMESPACE, leader.name)
+            wait_for(lambda: "Readiness probe failed" in esddns.cluster.kubectl(
+                "describe", "pod", "-n", NAMESPACE, leader.name), "describe tells it", LIMIT)
     esddns.wait_healthy()
     assert esddns.restarts() == restarts, "a port that is taken restarts no container"

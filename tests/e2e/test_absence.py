@@ -38,7 +38,7 @@ def test_it_goes_without_a_trace_and_comes_again_without_secrets(esddns, figure)
     kubectl = esddns.cluster.kubectl
     uids = [pod.uid.encode() for pod in esddns.pods()]
     with Observer(esddns.internet, esddns.cluster):
-        kubectl("delete", "-f", esddns.manifest)
+        kubectl("delete", "-f", esddns.manifest, seconds=300)
         wait_for(lambda: not remains(esddns, uids), "nothing is left", LIMIT,
                  lambda: str(remains(esddns, uids)))
         kubectl("apply", "-f", esddns.manifest)
