@@ -261,9 +261,7 @@ class System:
         for mark in logread.SANITIZERS:
             assert mark not in text, f"a sanitizer reports:\n{text}"
         _, strays = logread.parse(text)
-        # LeakSanitizer says so where a library's thread is about to end with its process; what it
-        # finds is still told, by the marks above
-        allowed = [*self.strays_allowed, "was not suspended. False leaks are possible."]
+        allowed = (*self.strays_allowed, *logread.REMARKS)
         strays = [line for line in strays if not any(a in line for a in allowed)]
         # a unit without a process tells of its last one when it is stopped: that is no finding
         asked = {e.worker for e in self.log_lines("the unit is stopping")}

@@ -8,6 +8,9 @@ NEEDED = ("time", "level", "unit", "msg")
 LEVELS = ("error", "warn", "info", "debug")
 SANITIZERS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "LeakSanitizer has encountered",
               "runtime error:", "AddressSanitizer:")
+# LeakSanitizer says so when a library's thread ends, or the process is killed, while it looks for
+# leaks; what it finds is told by the marks above.
+REMARKS = ("was not suspended. False leaks are possible.", "Unable to get registers from thread")
 
 
 class Event(dict):
